@@ -1,1 +1,5 @@
 //! kith-web
+pub mod assets;
+pub mod chart;
+pub mod filters;
+pub mod render;

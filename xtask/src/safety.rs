@@ -9,7 +9,7 @@ use std::fmt::Write;
 use anyhow::Context;
 
 use crate::rust_source;
-use crate::tree::{Fault, Tree};
+use crate::tree::{Fault, Tree, has_extension};
 use log::Log;
 
 const LOG: &str = "docs/safety/hazards.toml";
@@ -83,10 +83,13 @@ fn line_of(text: &str, quoted: &str) -> usize {
     text.lines().position(|line| line.contains(&quoted)).map_or(0, |index| index + 1)
 }
 
+/// Test name → each file that holds it, and whether it is ignored there.
+type TestsByName<'a> = BTreeMap<&'a str, Vec<(&'a str, bool)>>;
+
 /// The tests that the tree holds: by crate for Rust, by title for the browser.
 struct KnownTests<'a> {
-    /// Crate name as in a path (`kith_booking`) → test name → (file, whether it is ignored).
-    rust: BTreeMap<String, BTreeMap<&'a str, Vec<(&'a str, bool)>>>,
+    /// By crate name as in a path: `kith_booking`.
+    rust: BTreeMap<String, TestsByName<'a>>,
     sources: BTreeMap<&'a str, &'a str>,
     browser: Vec<&'a str>,
 }
@@ -95,7 +98,7 @@ impl<'a> KnownTests<'a> {
     fn of(tree: &'a Tree) -> Self {
         let mut known = Self { rust: BTreeMap::new(), sources: BTreeMap::new(), browser: Vec::new() };
         for (path, text) in tree.texts() {
-            if path.ends_with(".rs") {
+            if has_extension(path, "rs") {
                 let package = match path.split('/').collect::<Vec<_>>().as_slice() {
                     ["crates", "kith", ..] => "kith".to_owned(),
                     ["crates", room, ..] => format!("kith_{room}"),

@@ -31,6 +31,10 @@ impl fmt::Display for Fault {
     }
 }
 
+pub fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
 /// Every file that belongs to the project, by its path from the root with `/` between the parts. A file that is not
 /// UTF-8 text (a picture) is present with no text.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! No word in the project's files of where or how it was made: a reader elsewhere could not follow it.
 
-use crate::tree::{Fault, Tree};
+use crate::tree::{Fault, Tree, has_extension};
 
 /// The folder of shared data beside a checkout, spelt in halves so that this file does not name it.
 const BESIDE: &str = concat!("../", "shared");
@@ -10,7 +10,7 @@ const SHARED_VARIABLE: &str = "KITH_SHARED";
 pub fn check(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (path, text) in tree.texts() {
-        if path.ends_with(".lock") || path.ends_with("package-lock.json") {
+        if has_extension(path, "lock") || path.ends_with("package-lock.json") {
             continue;
         }
         let reads_shared_data = text.contains(SHARED_VARIABLE);

@@ -62,7 +62,7 @@ pub fn table(tree: &Tree) -> anyhow::Result<String> {
             out,
             "| {} | {} | {} | {} | {} | {} | {} ({tests}) |",
             hazard.id,
-            hazard.hazard,
+            hazard.name,
             score(&hazard.before, before),
             score(&hazard.after, after),
             after.map_or("", matrix::acceptability),

@@ -21,7 +21,8 @@ pub struct Hazard {
     pub id: String,
     /// Where in the product: `front door`, `record`, `booking`, …
     pub area: String,
-    pub hazard: String,
+    #[serde(rename = "hazard")]
+    pub name: String,
     pub causes: Vec<String>,
     pub effect: String,
     pub harm: String,
@@ -100,7 +101,7 @@ impl Hazard {
         }
         let texts = [
             ("area", &self.area),
-            ("hazard", &self.hazard),
+            ("hazard", &self.name),
             ("effect", &self.effect),
             ("harm", &self.harm),
             ("owner", &self.owner),
@@ -151,7 +152,7 @@ mod tests {
         let mut hazard = Hazard {
             id: "H01".into(),
             area: "booking".into(),
-            hazard: "h".into(),
+            name: "h".into(),
             causes: vec!["c".into()],
             effect: "e".into(),
             harm: "h".into(),

@@ -1,0 +1,78 @@
+// Walks the pages a visitor can reach by links and checks each kind of page once.
+import { everything } from './checks.js';
+import { keep } from './browser.js';
+
+/** Links that end the visit or leave the pages. */
+const NOT_A_PAGE = /(sign-?out|log-?out|\.(png|jpe?g|svg|webp|pdf|ics|csv|json|css|js|woff2?)$|^\/(fhir|metrics|healthz|readyz|assets)\b)/i;
+
+/** `/team/person/:id?tab`: an address without what differs from one person or booking to the next. */
+export function shapeOf(address) {
+  const url = new URL(address, 'http://kith.invalid');
+  const path = url.pathname
+    .split('/')
+    .map((part) => (isIdentifier(part) ? ':id' : part))
+    .join('/');
+  const asked = [...new Set(url.searchParams.keys())].sort().join('&');
+  return asked ? `${path}?${asked}` : path;
+}
+
+function isIdentifier(part) {
+  // A long part with digits in it (a UUID, an NHS number, a token) or a date; pathway names are words.
+  return /^\d+$/.test(part) || /^\d{4}-\d{2}-\d{2}/.test(part) || (part.length >= 8 && /\d.*\d/.test(part) && !/^[a-z-]+\d?$/.test(part));
+}
+
+/**
+ * Visits `startPaths` and every page of the same site that they lead to, up to `limit` pages and `perShape` of each
+ * shape, and runs every check on each. Answers `{ visited: [address], wrong: [sentence] }`.
+ */
+export async function everyPage(page, startPaths, { limit = 80, perShape = 1, javaScript = true, check = everything } = {}) {
+  const noise = [];
+  const onConsole = (message) => {
+    if (message.type() === 'error') noise.push(`console: ${message.text()}`);
+  };
+  const onError = (error) => noise.push(`script: ${error.message}`);
+  page.on('console', onConsole);
+  page.on('pageerror', onError);
+
+  const seen = new Map();
+  const asked = new Set();
+  const queue = [...startPaths];
+  const visited = [];
+  const wrong = [];
+  while (queue.length > 0 && visited.length < limit) {
+    const address = queue.shift();
+    if (asked.has(address)) continue;
+    asked.add(address);
+    const shape = shapeOf(address);
+    if ((seen.get(shape) ?? 0) >= perShape) continue;
+    seen.set(shape, (seen.get(shape) ?? 0) + 1);
+    noise.length = 0;
+    const answer = await page.goto(address, { waitUntil: 'load' });
+    visited.push(address);
+    const found = [];
+    if (answer.status() >= 400) found.push(`answers ${answer.status()}`);
+    if ((answer.headers()['content-type'] ?? '').startsWith('text/html')) {
+      found.push(...(await check(page, { javaScript })));
+      const links = await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((a) => a.getAttribute('href')));
+      const here = new URL(page.url());
+      for (const link of links) {
+        let to;
+        try {
+          to = new URL(link, here);
+        } catch {
+          found.push(`a link leads to '${link}', which is no address`);
+          continue;
+        }
+        if (to.origin === here.origin && !NOT_A_PAGE.test(to.pathname)) queue.push(to.pathname + to.search);
+      }
+    }
+    found.push(...noise);
+    if (found.length > 0) {
+      const picture = await keep(page);
+      wrong.push(...[...new Set(found)].map((what) => `${address}: ${what}`), picture.trim());
+    }
+  }
+  page.off('console', onConsole);
+  page.off('pageerror', onError);
+  return { visited, wrong };
+}

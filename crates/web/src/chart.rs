@@ -225,7 +225,8 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 fn decimals(step: f64) -> usize {
-    (0..6).find(|places| (step * 10f64.powi(*places) - (step * 10f64.powi(*places)).round()).abs() < 1e-6).unwrap_or(6) as usize
+    (0..6).find(|places| (step * 10f64.powi(*places) - (step * 10f64.powi(*places)).round()).abs() < 1e-6).unwrap_or(6)
+        as usize
 }
 
 fn escape(text: &str) -> String {

@@ -182,11 +182,7 @@ pub fn age(born: &str, today: Date) -> Option<String> {
 /// `999 000 0018`; anything but ten digits as it was written.
 pub fn nhs_number(text: &str) -> String {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    if digits.len() == 10 {
-        format!("{} {} {}", &digits[..3], &digits[3..6], &digits[6..])
-    } else {
-        text.to_owned()
-    }
+    if digits.len() == 10 { format!("{} {} {}", &digits[..3], &digits[3..6], &digits[6..]) } else { text.to_owned() }
 }
 
 #[cfg(test)]

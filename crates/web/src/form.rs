@@ -42,9 +42,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Checked<T> {
         if !urlencoded {
             return Err(WebError::unreadable());
         }
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|rejection| WebError::from_status(rejection.status()))?;
+        let body =
+            Bytes::from_request(request, state).await.map_err(|rejection| WebError::from_status(rejection.status()))?;
         let fields = Fields::read(&body)?;
         let session = session.ok_or_else(WebError::stale_form)?;
         verify_form(&session, &headers, fields.get(CSRF_FIELD))?;

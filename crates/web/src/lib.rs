@@ -1,5 +1,34 @@
-//! kith-web
+//! The pages: what people and teams see and do in a browser, made with the NHS design system and working without
+//! JavaScript.
+//!
+//! A page is three things of one name: a handler, its view model, and its template under `templates/`. The handler
+//! returns a [`reply::Page`]; [`layers::layers`] renders it, with the session, the notices and the security headers that
+//! every page has.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use kith_web::layers::{Site, layers};
+//! use kith_web::reply::{Page, WebError, WebResult};
+//!
+//! #[derive(serde::Serialize)]
+//! struct Problem { title: &'static str, happened: &'static str }
+//!
+//! async fn problem() -> WebResult<Page> {
+//!     if false { return Err(WebError::not_found()); }
+//!     Ok(Page::new("error", &Problem { title: "Nothing wrong", happened: "This is a page." }))
+//! }
+//!
+//! let site = Site::new(true, false, [7; 32])?;
+//! let app: Router = layers(Router::new().route("/problem", get(problem)), &site);
+//! # Ok::<(), minijinja::Error>(())
+//! ```
+
 pub mod assets;
 pub mod chart;
 pub mod filters;
+pub mod form;
+pub mod gallery;
+pub mod layers;
 pub mod render;
+pub mod reply;
+pub mod session;

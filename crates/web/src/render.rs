@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use jiff::{Timestamp, Zoned};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Rest, Value, ValueKind};
+use minijinja::value::{Rest, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 use rust_embed::RustEmbed;
+use serde::Serialize;
 
 use crate::filters;
 
@@ -55,9 +56,13 @@ impl Renderer {
     }
 }
 
+/// A view model as the engine's value.
+pub(crate) fn view(model: &impl Serialize) -> Value {
+    Value::from(Serde(model))
+}
+
 fn text(source: &Cow<'static, [u8]>) -> Result<String, Error> {
-    String::from_utf8(source.to_vec())
-        .map_err(|_| Error::new(ErrorKind::SyntaxError, "a template is not in UTF-8"))
+    String::from_utf8(source.to_vec()).map_err(|_| Error::new(ErrorKind::SyntaxError, "a template is not in UTF-8"))
 }
 
 fn environment() -> Environment<'static> {
@@ -104,9 +109,7 @@ fn told(value: &Value, say: impl Fn(&str) -> String) -> Value {
 }
 
 fn now(at: Option<String>) -> Zoned {
-    at.and_then(|at| at.parse::<Timestamp>().ok())
-        .unwrap_or_else(Timestamp::now)
-        .to_zoned(filters::london())
+    at.and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or_else(Timestamp::now).to_zoned(filters::london())
 }
 
 /// Jinja's `truncate(length=255, killwords=false, end="...", leeway)` with its arguments in order.
@@ -137,7 +140,10 @@ mod tests {
         let renderer = Renderer::new().unwrap();
         let name = "<script>alert(1)</script>\" onmouseover='x'";
         let html = renderer
-            .render_source("<p title=\"{{ name }}\">{{ name }}{% set kept %}<b>{{ name }}</b>{% endset %}{{ kept }}</p>", context! { name })
+            .render_source(
+                "<p title=\"{{ name }}\">{{ name }}{% set kept %}<b>{{ name }}</b>{% endset %}{{ kept }}</p>",
+                context! { name },
+            )
             .unwrap();
         assert!(!html.contains("<script"), "{html}");
         assert!(!html.contains("onmouseover='"), "{html}");
@@ -148,7 +154,10 @@ mod tests {
     fn nothing_known_is_nothing_shown() {
         let renderer = Renderer::new().unwrap();
         let html = renderer
-            .render_source("[{{ a }}{{ b.c.d }}{{ a | date }}{{ b | age }}{{ a | length }}]", context! { a => Value::from(()) })
+            .render_source(
+                "[{{ a }}{{ b.c.d }}{{ a | date }}{{ b | age }}{{ a | length }}]",
+                context! { a => Value::from(()) },
+            )
             .unwrap();
         assert_eq!(html, "[0]");
     }

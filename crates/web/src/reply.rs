@@ -12,6 +12,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use crate::form::{Fields, FormErrors};
+use crate::render;
 
 /// What a handler returns.
 pub type WebResult<T = Reply> = Result<T, WebError>;
@@ -29,13 +30,13 @@ impl Page {
     /// The page `template` (`person/home` for `templates/person/home.html`). The members of `view`, which must serialise
     /// as a map, are the template's variables.
     pub fn new(template: &'static str, view: &impl Serialize) -> Self {
-        Self { template, view: Value::from_serialize(view), form: None, status: StatusCode::OK }
+        Self { template, view: render::view(view), form: None, status: StatusCode::OK }
     }
 
     /// The page again, after a form that could not be accepted: with what was typed, and what to put right. Answers 422.
     #[must_use]
     pub fn with_form(mut self, fields: &Fields, errors: &FormErrors) -> Self {
-        self.form = Some(Value::from_serialize(FormView { values: fields.values(), errors: errors.view() }));
+        self.form = Some(render::view(&FormView { values: fields.values(), errors: errors.view() }));
         if !errors.is_empty() {
             self.status = StatusCode::UNPROCESSABLE_ENTITY;
         }
@@ -84,7 +85,10 @@ pub enum FlashKind {
 pub enum Reply {
     Page(Page),
     /// 303 See Other to a path of this site, with a notice for the page it leads to.
-    Redirect { to: String, flash: Option<Flash> },
+    Redirect {
+        to: String,
+        flash: Option<Flash>,
+    },
 }
 
 impl Reply {

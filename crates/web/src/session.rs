@@ -57,11 +57,9 @@ impl Session {
     /// Whether `token` was made for this session; in constant time.
     pub fn csrf_holds(&self, token: &str) -> bool {
         match URL_SAFE_NO_PAD.decode(token) {
-            Ok(bytes) if bytes.len() == 48 => {
-                keyed(&self.csrf_secret, &[b"form", self.id.as_bytes(), &bytes[..16]])
-                    .verify_slice(&bytes[16..])
-                    .is_ok()
-            }
+            Ok(bytes) if bytes.len() == 48 => keyed(&self.csrf_secret, &[b"form", self.id.as_bytes(), &bytes[..16]])
+                .verify_slice(&bytes[16..])
+                .is_ok(),
             _ => false,
         }
     }

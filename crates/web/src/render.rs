@@ -74,8 +74,10 @@ fn environment() -> Environment<'static> {
     env.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     env.set_fuel(Some(FUEL));
     // Nothing known is nothing shown, never the word "none".
-    env.set_formatter(|out, state, value| {
-        escape_formatter(out, state, if value.is_none() { &Value::UNDEFINED } else { value })
+    env.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if !value.is_safe() && matches!(state.auto_escape(), AutoEscape::Html) => Ok(escape(out, text)?),
+        _ if value.is_none() => Ok(()),
+        _ => escape_formatter(out, state, value),
     });
 
     // As the design system's templates expect of Jinja.
@@ -96,6 +98,25 @@ fn environment() -> Environment<'static> {
         value.as_str().and_then(|born| filters::age(born, today)).map_or(Value::UNDEFINED, Value::from)
     });
     env
+}
+
+/// As Jinja escapes: the five characters that could end text or an attribute's value, and no others.
+fn escape(out: &mut impl std::fmt::Write, text: &str) -> std::fmt::Result {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let safe = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&#34;",
+            b'\'' => "&#39;",
+            _ => continue,
+        };
+        out.write_str(&text[from..at])?;
+        out.write_str(safe)?;
+        from = at + 1;
+    }
+    out.write_str(&text[from..])
 }
 
 fn told(value: &Value, say: impl Fn(&str) -> String) -> Value {

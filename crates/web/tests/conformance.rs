@@ -1,6 +1,6 @@
 //! The NHS design system's own fixtures, rendered through our environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,9 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-/// Fixtures that may differ, each with its reason. A fixture here that comes to pass fails the test, so the list stays true.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[];
+/// Fixtures that may differ, each with its reason. One that is no longer needed fails the test, so the list stays true.
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("file-upload", "button", "a space between the members of a JSON array in an attribute; it reads the same")];
 
 #[derive(Deserialize)]
 struct File {
@@ -107,6 +108,7 @@ fn every_nhs_component_renders_as_the_design_system_says() {
     let renderer = Renderer::new().unwrap();
     let mut score: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut wrong = Vec::new();
+    let mut used = BTreeSet::new();
     for entry in fs::read_dir(Path::new("assets/vendor/fixtures")).unwrap() {
         let path = entry.unwrap().path();
         let component = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -127,13 +129,10 @@ fn every_nhs_component_renders_as_the_design_system_says() {
             let (passed, all) = score.entry(component.clone()).or_default();
             *all += 1;
             *passed += usize::from(right);
-            if right == excepted {
-                wrong.push(format!(
-                    "== {component}: {}{}\n-- expected\n{}\n-- got\n{got}\n",
-                    fixture.name,
-                    if excepted { " (listed as an exception, but right)" } else { "" },
-                    fixture.html
-                ));
+            if excepted && !right {
+                used.insert((component.clone(), fixture.name));
+            } else if !right {
+                wrong.push(format!("== {component}: {}\n-- expected\n{}\n-- got\n{got}\n", fixture.name, fixture.html));
             }
         }
     }
@@ -143,5 +142,6 @@ fn every_nhs_component_renders_as_the_design_system_says() {
         println!("  {component}: {passed} of {all}");
     }
     assert!(all > 300, "the fixtures are not all here");
+    assert_eq!(used.len(), EXCEPTIONS.len(), "an exception is no longer needed: {used:?} are");
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }

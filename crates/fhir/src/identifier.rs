@@ -249,7 +249,8 @@ impl Register {
             Self::Gmc => digits(number, 7, 7),
             Self::Nmc => {
                 let b = number.as_bytes();
-                b.len() == 8
+                number.is_ascii()
+                    && b.len() == 8
                     && digits(&number[..2], 2, 2)
                     && matches!(b[2], b'A'..=b'L')
                     && digits(&number[3..7], 4, 4)

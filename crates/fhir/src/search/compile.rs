@@ -92,7 +92,9 @@ impl Leaf {
             "Period" => Self::Period,
             "Timing" => Self::Timing,
             "Reference" => Self::Reference,
-            "Quantity" | "Age" | "Duration" | "Distance" | "Count" | "SimpleQuantity" | "MoneyQuantity" => Self::Quantity,
+            "Quantity" | "Age" | "Duration" | "Distance" | "Count" | "SimpleQuantity" | "MoneyQuantity" => {
+                Self::Quantity
+            }
             "Money" => Self::Money,
             "Range" => Self::Range,
             "SampledData" => Self::SampledData,
@@ -145,12 +147,7 @@ impl Path {
     }
 
     /// Calls `seen` with each value the path reaches from `node` until it answers true; whether it did.
-    pub(crate) fn visit<'a>(
-        &self,
-        node: &'a Value,
-        root: &'a Value,
-        seen: &mut dyn FnMut(&'a Value) -> bool,
-    ) -> bool {
+    pub(crate) fn visit<'a>(&self, node: &'a Value, root: &'a Value, seen: &mut dyn FnMut(&'a Value) -> bool) -> bool {
         visit(&self.ops, node, root, seen)
     }
 }
@@ -160,9 +157,7 @@ fn visit<'a>(ops: &[Op], node: &'a Value, root: &'a Value, seen: &mut dyn FnMut(
     match op {
         Op::Key(key) => match node.get(*key) {
             None | Some(Value::Null) => false,
-            Some(Value::Array(items)) => {
-                items.iter().any(|item| !item.is_null() && visit(rest, item, root, seen))
-            }
+            Some(Value::Array(items)) => items.iter().any(|item| !item.is_null() && visit(rest, item, root, seen)),
             Some(child) => visit(rest, child, root, seen),
         },
         Op::Item(key, index) => match node.get(*key) {
@@ -190,9 +185,7 @@ fn points_to(node: &Value, kind: &str, root: &Value) -> bool {
     if let Some(text) = node.get("reference").and_then(Value::as_str) {
         if let Some(id) = text.strip_prefix('#') {
             let Some(Value::Array(contained)) = root.get("contained") else { return false };
-            return contained
-                .iter()
-                .any(|c| resource::id_of(c) == Some(id) && resource::type_of(c) == Some(kind));
+            return contained.iter().any(|c| resource::id_of(c) == Some(id) && resource::type_of(c) == Some(kind));
         }
         if let Some((name, _)) = resource::split_reference(text) {
             return name == kind;
@@ -271,9 +264,7 @@ fn paths(ast: &Ast, from: &[Path], elements: &Elements) -> Result<Vec<Path>, Str
 fn members(from: &[Path], name: &str, elements: &Elements) -> Result<Vec<Path>, String> {
     let out: Vec<Path> = from
         .iter()
-        .flat_map(|path| {
-            elements.step(path.at, name).into_iter().map(|(key, at)| path.then(Op::Key(key), at))
-        })
+        .flat_map(|path| elements.step(path.at, name).into_iter().map(|(key, at)| path.then(Op::Key(key), at)))
         .collect();
     if out.is_empty() { Err(format!("no element `{name}`")) } else { Ok(out) }
 }
@@ -297,10 +288,12 @@ fn call(from: Vec<Path>, name: &str, arguments: &[Ast]) -> Result<Vec<Path>, Str
             (Ast::Name(key), Ast::Text(text)) => filter(Op::Equals(leaked(key.clone()), leaked(text.clone()))),
             _ => Err("a comparison of other things than an element and a text".into()),
         },
-        ("where", [Ast::Call(Some(tested), exists, none)]) if exists == "exists" && none.is_empty() => match &**tested {
-            Ast::Name(key) => filter(Op::Has(leaked(key.clone()))),
-            _ => Err("`exists()` of something that is not an element".into()),
-        },
+        ("where", [Ast::Call(Some(tested), exists, none)]) if exists == "exists" && none.is_empty() => {
+            match &**tested {
+                Ast::Name(key) => filter(Op::Has(leaked(key.clone()))),
+                _ => Err("`exists()` of something that is not an element".into()),
+            }
+        }
         _ => Err(format!("function `{name}`")),
     }
 }

@@ -143,9 +143,7 @@ fn extract(extractor: &Extractor, kind: Kind, node: &Value, root: &Value, out: &
             }
         }
         Extractor::ExistsAndIsNotFalse(paths) => {
-            let holds = paths
-                .iter()
-                .any(|path| path.visit(node, root, &mut |value| *value != Value::Bool(false)));
+            let holds = paths.iter().any(|path| path.visit(node, root, &mut |value| *value != Value::Bool(false)));
             let code = Some(if holds { "true" } else { "false" }.to_owned());
             out.push(Term::Token { system: None, code, text: None });
         }

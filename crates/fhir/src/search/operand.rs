@@ -285,11 +285,16 @@ impl Operand {
                 .map(|(prefix, value, (low, high))| Self::Number { prefix, value, low, high })
                 .ok_or_else(|| QueryError::value(param.code, "a number such as `5.4` or `gt100`")),
             Kind::Quantity => Self::quantity(text).ok_or_else(|| {
-                QueryError::value(param.code, "a quantity such as `5.4`, `ge5.4|http://unitsofmeasure.org|mg` or `5.4||mg`")
+                QueryError::value(
+                    param.code,
+                    "a quantity such as `5.4`, `ge5.4|http://unitsofmeasure.org|mg` or `5.4||mg`",
+                )
             }),
             Kind::Uri => Ok(Self::Uri(unescape(text))),
             Kind::Reference => Self::reference(param, modifier, &unescape(text)),
-            Kind::Composite | Kind::Special => Err(QueryError::value(param.code, "nothing: it cannot be searched here")),
+            Kind::Composite | Kind::Special => {
+                Err(QueryError::value(param.code, "nothing: it cannot be searched here"))
+            }
         }
     }
 
@@ -353,14 +358,17 @@ impl Operand {
             (Self::Date { prefix, low, high }, Term::Date { low: from, high: to }) => {
                 prefix.spans((*from, *to), (*low, *high))
             }
-            (Self::Reference { resource_type, id }, Term::Reference(has)) => match resource::split_local_reference(has) {
+            (Self::Reference { resource_type, id }, Term::Reference(has)) => match resource::split_local_reference(has)
+            {
                 Some((kind, has_id)) => has_id == id && resource_type.is_none_or(|asked| asked == kind),
                 None => false,
             },
             (Self::Url(url), Term::Reference(has)) => {
                 has == url || has.strip_prefix(url.as_str()).is_some_and(|rest| rest.starts_with('|'))
             }
-            (Self::Number { prefix, value, low, high }, Term::Number(has)) => prefix.numbers(*has, *value, (*low, *high)),
+            (Self::Number { prefix, value, low, high }, Term::Number(has)) => {
+                prefix.numbers(*has, *value, (*low, *high))
+            }
             (
                 Self::Quantity { prefix, value, low, high, system, code },
                 Term::Quantity { value: has, system: has_system, code: has_code, unit },

@@ -231,7 +231,8 @@ fn known_type(name: &str) -> Result<&'static str, QueryError> {
 
 /// A parameter's name if it can be one: what a stranger sends may be anything, a person's data included.
 fn shown(name: &str) -> String {
-    let like_a_name = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_uppercase() || b == b'-' || b == b'_');
+    let like_a_name = name.len() <= 40
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_uppercase() || b == b'-' || b == b'_');
     if like_a_name { name.to_owned() } else { "…".to_owned() }
 }
 
@@ -295,7 +296,9 @@ impl Query {
         let mut query = Self::new(resource_type)?;
         for (name, value) in pairs {
             match name.as_str() {
-                "_count" => query.count = Some(value.parse().map_err(|_| QueryError::value("_count", "a whole number"))?),
+                "_count" => {
+                    query.count = Some(value.parse().map_err(|_| QueryError::value("_count", "a whole number"))?)
+                }
                 "_sort" => {
                     for key in value.split(',') {
                         query = query.sorted_by(key)?;
@@ -324,7 +327,12 @@ impl Query {
                     }
                 }
                 "_format" | "_pretty" => {}
-                "_include" | "_revinclude" | "_include:iterate" | "_revinclude:iterate" | "_contained" | "_containedType" => {
+                "_include"
+                | "_revinclude"
+                | "_include:iterate"
+                | "_revinclude:iterate"
+                | "_contained"
+                | "_containedType" => {
                     let reason = "results hold the resources searched for and nothing else";
                     return Err(QueryError::Unsupported { param: shown(name), reason });
                 }

@@ -63,7 +63,10 @@ pub(super) fn understood(kind: Kind, leaf: Leaf) -> bool {
                 | Leaf::Number
         ),
         Kind::String => {
-            matches!(leaf, Leaf::Text | Leaf::Code | Leaf::Uri | Leaf::HumanName | Leaf::Address | Leaf::CodeableConcept)
+            matches!(
+                leaf,
+                Leaf::Text | Leaf::Code | Leaf::Uri | Leaf::HumanName | Leaf::Address | Leaf::CodeableConcept
+            )
         }
         Kind::Date => matches!(leaf, Leaf::Moment | Leaf::Period | Leaf::Timing),
         Kind::Reference => matches!(leaf, Leaf::Reference | Leaf::Canonical | Leaf::Uri | Leaf::Resource),

@@ -39,12 +39,24 @@ export async function at320(page) {
       element.tagName.toLowerCase() +
       (element.id ? `#${element.id}` : '') +
       (typeof element.className === 'string' && element.className ? `.${element.className.trim().split(/\s+/).join('.')}` : '');
-    const guilty = [...document.body.querySelectorAll('*')].filter(
-      (element) => element.getBoundingClientRect().right > wide + 1 && !framed(element),
-    );
-    // The innermost say most.
-    const innermost = guilty.filter((element) => !guilty.some((other) => other !== element && element.contains(other)));
-    return [document.scrollingElement.scrollWidth, ...innermost.slice(0, 5).map(name)];
+    const reach = (thing) => thing.getBoundingClientRect().right;
+    const textReach = (element) => {
+      // A long word stands out of its box without making the box wider.
+      const texts = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim() !== '');
+      return Math.max(0, ...texts.map((text) => {
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        return reach(range);
+      }));
+    };
+    const guilty = [...document.body.querySelectorAll('*')]
+      .map((element) => ({ element, right: Math.max(reach(element), textReach(element)) }))
+      .filter(({ element, right }) => right > wide + 1 && !framed(element));
+    // The innermost and widest say most.
+    const innermost = guilty
+      .filter(({ element }) => !guilty.some((other) => other.element !== element && element.contains(other.element)))
+      .sort((a, b) => b.right - a.right);
+    return [document.scrollingElement.scrollWidth, ...innermost.slice(0, 5).map(({ element }) => name(element))];
   });
   if (before) await page.setViewportSize(before);
   if (found.length === 0) return [];
@@ -150,8 +162,12 @@ function markStops() {
   document.activeElement?.blur();
   window.kithStops = usable.map((element) => ({ element, look: look(element) }));
   window.kithLook = look;
-  // Tab begins where the page begins.
-  window.getSelection()?.removeAllRanges();
+  // Tab begins where the page begins, also where the page moved the focus on its own (to an error summary).
+  const start = document.createElement('span');
+  start.tabIndex = -1;
+  document.body.prepend(start);
+  start.focus();
+  start.remove();
   window.scrollTo(0, 0);
   return { names: usable.map(name), positive: usable.filter((element) => element.tabIndex > 0).map(name) };
 }

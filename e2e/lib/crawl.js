@@ -1,9 +1,10 @@
 // Walks the pages a visitor can reach by links and checks each kind of page once.
 import { everything } from './checks.js';
-import { keep } from './browser.js';
+import { keep, withPage } from './browser.js';
+import { identities, signInAs } from './signin.js';
 
 /** Links that end the visit or leave the pages. */
-const NOT_A_PAGE = /(sign-?out|log-?out|\.(png|jpe?g|svg|webp|pdf|ics|csv|json|css|js|woff2?)$|^\/(fhir|metrics|healthz|readyz|assets)\b)/i;
+const NOT_A_PAGE = /(sign-?(in|out)|log-?out|\.(png|jpe?g|svg|webp|pdf|ics|csv|json|css|js|woff2?)$|^\/(fhir|metrics|healthz|readyz|assets)\b)/i;
 
 /** `/team/person/:id?tab`: an address without what differs from one person or booking to the next. */
 export function shapeOf(address) {
@@ -75,4 +76,20 @@ export async function everyPage(page, startPaths, { limit = 80, perShape = 1, ja
   page.off('console', onConsole);
   page.off('pageerror', onError);
   return { visited, wrong };
+}
+
+/**
+ * Signs in as each identity of the demo (those that `pick` accepts) and walks every page they can reach, from the page
+ * they land on and from `start`. Answers `[{ who, visited, wrong }]`; what one identity's walk finds is its own.
+ */
+export async function everyIdentity(browser, { baseURL, javaScript = true, pick = () => true, start = [], ...options }) {
+  const everyone = await withPage(browser, { baseURL, javaScript }, identities);
+  const walks = [];
+  for (const who of everyone.filter(pick)) {
+    walks.push(await withPage(browser, { baseURL, javaScript }, async (page) => {
+      const landing = await signInAs(page, who);
+      return { who, ...(await everyPage(page, [landing, ...start], { javaScript, ...options })) };
+    }));
+  }
+  return walks;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 /** Where the demo lets a visitor choose an identity. The page exists in demo mode alone. */
-export const CHOOSE = process.env.KITH_DEMO_PAGE || '/demo';
+export const CHOOSE = process.env.KITH_SIGN_IN || '/sign-in';
 
 /** The words on each button of the page: one for every identity. */
 export async function identities(page) {

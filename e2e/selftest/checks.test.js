@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, withPage } from '../lib/browser.js';
 import { at320, axe, everything, keyboardOnly, leftovers, titlesAndHeadings } from '../lib/checks.js';
-import { everyPage, shapeOf } from '../lib/crawl.js';
+import { everyIdentity, everyPage, shapeOf } from '../lib/crawl.js';
+import { signInAs } from '../lib/signin.js';
 import { startSite } from './site.js';
 
 let browser;
@@ -33,6 +34,7 @@ test('pale text is caught', async () => says(await on('/contrast', axe), /axe co
 
 test('a page wider than a narrow screen is caught, and the element named', async () => {
   says(await on('/wide', at320), /div#band/);
+  says(await on('/word', at320), /: h1$/);
   assert.deepEqual(await on('/frame', at320), [], 'a table may scroll in its own frame');
 });
 
@@ -41,6 +43,8 @@ test('a gap between heading levels is caught', async () => says(await on('/gap',
 test('a title that does not say what the page is, is caught', async () => says(await on('/title', titlesAndHeadings), /does not contain/));
 
 test('a control that Tab cannot hold is caught', async () => says(await on('/lost', keyboardOnly), /#third 'Three' cannot be reached/));
+test('a page that moves the focus to its error summary is still followed from the top', async () =>
+  assert.deepEqual(await on('/summary', keyboardOnly), []));
 test('a keyboard trap is caught', async () => says(await on('/trap', keyboardOnly), /caught at button#trap/));
 test('a focus that cannot be seen is caught', async () => says(await on('/dark', keyboardOnly), /does not show/));
 test('a forced order of Tab is caught', async () => says(await on('/order', keyboardOnly), /tabindex above 0/));
@@ -57,6 +61,19 @@ test('the crawler reports pages that answer with an error and scripts or picture
   says((await on('/', (page) => everyPage(page, ['/nowhere']))).wrong, /answers 404/);
   says((await on('/', (page) => everyPage(page, ['/noise']))).wrong, /console: .*404/);
 });
+
+test('every identity is signed in as, and each walks their own pages', async () => {
+  for (const javaScript of [true, false]) {
+    const [ada, ben, ...others] = await everyIdentity(browser, { baseURL: site.url, javaScript });
+    assert.deepEqual([ada.who, ada.visited, ada.wrong], ['Ada, a person', ['/home/1', '/good'], []]);
+    assert.deepEqual([ben.who, ben.visited], ['Ben, a pharmacist', ['/home/2', '/two']]);
+    says(ben.wrong, /^\/two: the page has 2 h1/);
+    assert.deepEqual(others, []);
+  }
+});
+
+test('signing in as somebody who is not there is an error that says so', () =>
+  withPage(browser, { baseURL: site.url }, (page) => assert.rejects(signInAs(page, 'Zoe'), /nobody on \/sign-in is called Zoe/)));
 
 test('addresses that differ only by person, day or question asked have one shape', () => {
   assert.equal(shapeOf('/team/person/0193b2c4-77aa-7000-8000-000000000001?tab=results'), '/team/person/:id?tab');

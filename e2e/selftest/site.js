@@ -24,6 +24,13 @@ export const pages = {
   '/label': page('Ask - Test', '<h1>Ask</h1><form><input name="n"><button>Continue</button></form>'),
   '/contrast': page('Pale - Test', '<h1>Pale</h1><p style="color:#bbb">Hard to read</p>'),
   '/wide': page('Wide - Test', '<h1>Wide</h1><div id="band" style="width:900px">x</div>'),
+  '/sign-in': page('Who are you? - Test', '<h1>Who are you?</h1><form method="post" action="/be/1"><button>Ada, a person</button></form>' +
+    '<form method="post" action="/be/2"><button>Ben, a pharmacist</button></form>'),
+  '/home/1': page('Ada - Test', '<h1>Ada</h1><p><a href="/good">Name</a> <a href="/sign-in">Change</a></p>'),
+  '/home/2': page('Ben - Test', '<h1>Ben</h1><p><a href="/two">Broken</a></p>'),
+  '/word': page('Donaudampfschifffahrtsgesellschaft - Test', '<h1 style="font-size:48px">Donaudampfschifffahrtsgesellschaft</h1><p>x</p>'),
+  '/summary': page('Error: Name - Test', '<p><a href="/">Back</a></p><h1>Name</h1><div id="s" tabindex="-1"><a href="#n">Enter your name</a></div>' +
+    '<label for="n">Name</label> <input id="n"><script>document.getElementById("s").focus()</script>'),
   '/frame': page('Frame - Test', '<h1>Frame</h1><div style="overflow-x:auto" tabindex="0" role="region" aria-label="Results"><table style="width:900px"><tr><th scope="col">a</th></tr><tr><td>1</td></tr></table></div>'),
   '/two': page('Two - Test', '<h1>Two</h1><h1>Again</h1>'),
   '/gap': page('Gap - Test', '<h1>Gap</h1><h3>Too deep</h3>'),
@@ -43,6 +50,11 @@ export async function startSite() {
   const asked = [];
   const server = createServer((request, response) => {
     asked.push(request.url);
+    if (request.method === 'POST') {
+      response.writeHead(303, { location: `/home/${request.url.at(-1)}`, 'set-cookie': 'who=1; HttpOnly; SameSite=Lax' });
+      response.end();
+      return;
+    }
     const body = pages[request.url];
     response.writeHead(body ? 200 : 404, {
       'content-type': 'text/html; charset=utf-8',

@@ -82,6 +82,10 @@ kith! {
     EXT_DISPOSITION = "StructureDefinition"/"disposition";
     EXT_CLAIMED_BY = "StructureDefinition"/"claimed-by";
     EXT_TOLD = "StructureDefinition"/"told";
+    /// The team (`valueReference`, HealthcareService) that asked, on a ServiceRequest of category referral or advice.
+    EXT_REFERRING_SERVICE = "StructureDefinition"/"referring-service";
+    /// Whether the receiver takes over responsibility (`valueBoolean`), on a referral.
+    EXT_TRANSFER_OF_RESPONSIBILITY = "StructureDefinition"/"transfer-of-responsibility";
     /// Household a person lives in (`valueString`, an opaque key), for proxies and outreach.
     EXT_HOUSEHOLD = "StructureDefinition"/"household";
 }

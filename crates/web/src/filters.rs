@@ -57,7 +57,7 @@ impl When {
     fn day(&self) -> Option<Date> {
         match self {
             Self::Day(day) => Some(*day),
-            other => other.local().map(|local| local.date()),
+            other => other.local().map(DateTime::date),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Templates, compiled once: ours and the NHS design system's macros, in one environment that always escapes.
 
-use std::borrow::Cow;
-
 use jiff::{Timestamp, Zoned};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Rest, Serde, Value, ValueKind};
@@ -61,7 +59,7 @@ pub(crate) fn view(model: &impl Serialize) -> Value {
     Value::from(Serde(model))
 }
 
-fn text(source: &Cow<'static, [u8]>) -> Result<String, Error> {
+fn text(source: &[u8]) -> Result<String, Error> {
     String::from_utf8(source.to_vec()).map_err(|_| Error::new(ErrorKind::SyntaxError, "a template is not in UTF-8"))
 }
 

@@ -26,7 +26,7 @@ export const pages = {
   '/wide': page('Wide - Test', '<h1>Wide</h1><div id="band" style="width:900px">x</div>'),
   '/sign-in': page('Who are you? - Test', '<h1>Who are you?</h1><form method="post" action="/be/1"><button>Ada, a person</button></form>' +
     '<form method="post" action="/be/2"><button>Ben, a pharmacist</button></form>'),
-  '/home/1': page('Ada - Test', '<h1>Ada</h1><p><a href="/good">Name</a> <a href="/sign-in">Change</a></p>'),
+  '/home/1': page('Ada - Test', '<h1>Ada</h1><p><a href="/frame">Results</a> <a href="/sign-in">Change</a></p>'),
   '/home/2': page('Ben - Test', '<h1>Ben</h1><p><a href="/two">Broken</a></p>'),
   '/word': page('Donaudampfschifffahrtsgesellschaft - Test', '<h1 style="font-size:48px">Donaudampfschifffahrtsgesellschaft</h1><p>x</p>'),
   '/summary': page('Error: Name - Test', '<p><a href="/">Back</a></p><h1>Name</h1><div id="s" tabindex="-1"><a href="#n">Enter your name</a></div>' +

@@ -25,7 +25,7 @@
 
 mod answers;
 mod assess;
-// mod bdd;
+mod bdd;
 mod condition;
 mod facts;
 mod load;
@@ -35,7 +35,7 @@ mod phrases;
 pub mod questionnaire;
 pub mod reading;
 mod urgency;
-// pub mod verify;
+pub mod verify;
 pub mod vignettes;
 mod vocabulary;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::tree::{Fault, Tree};
+use crate::tree::{Fault, Tree, has_extension};
 
 pub fn check(tree: &Tree) -> Vec<Fault> {
     let mut faults = Vec::new();
-    for (path, text) in tree.texts().filter(|(path, _)| path.ends_with(".md")) {
+    for (path, text) in tree.texts().filter(|(path, _)| has_extension(path, "md")) {
         for (line, target) in links(text) {
             if let Some(what) = broken(tree, path, text, target) {
                 faults.push(Fault::new(path, line, what));
@@ -29,7 +29,7 @@ fn broken(tree: &Tree, path: &str, text: &str, target: &str) -> Option<String> {
     }
     let page = if file.is_empty() { Some(text) } else { tree.text(&place) };
     match (anchor, page) {
-        (Some(anchor), Some(page)) if file.is_empty() || place.ends_with(".md") => {
+        (Some(anchor), Some(page)) if file.is_empty() || has_extension(&place, "md") => {
             (!headings(page).contains_key(anchor)).then(|| format!("'{target}': there is no heading '#{anchor}'"))
         }
         _ => None,
@@ -76,10 +76,12 @@ fn links(text: &str) -> Vec<(usize, &str)> {
                 }
             }
         }
-        if let Some((name, target)) = line.split_once("]: ").filter(|(name, _)| name.starts_with('[')) {
-            if !name.starts_with("[^") && !target.trim().contains(' ') {
-                found.push((number, target.trim()));
-            }
+        if let Some((name, target)) = line.split_once("]: ")
+            && name.starts_with('[')
+            && !name.starts_with("[^")
+            && !target.trim().contains(' ')
+        {
+            found.push((number, target.trim()));
         }
     }
     found

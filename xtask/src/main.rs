@@ -1,7 +1,7 @@
 //! The project's own checks: what the compiler and clippy cannot know.
 //!
 //! `cargo xtask check` runs them all; `cargo xtask check safety links` runs some; `cargo xtask safety` prints the hazard
-//! log as a table. Each check reads a [`tree::Tree`] and answers with faults, each at a file and a line.
+//! log as a table, `cargo xtask tests` the tests it may name. Each check reads a [`tree::Tree`] and answers with faults, each at a file and a line.
 
 mod decisions;
 mod length;
@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
 const USAGE: &str = "usage:
   cargo xtask check [NAME...]   run the project's own checks (safety, rooms, words, links, decisions, length)
   cargo xtask safety            print the hazard log as a table
+  cargo xtask tests [WORD]      list the Rust tests that a control of the hazard log may name
 ";
 
 fn main() -> ExitCode {
@@ -82,6 +83,14 @@ fn run() -> anyhow::Result<ExitCode> {
         ["check", names @ ..] => check(&read_tree()?, names),
         ["safety"] => {
             print!("{}", safety::table(&read_tree()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        ["tests"] => {
+            print!("{}", safety::tests(&read_tree()?, ""));
+            Ok(ExitCode::SUCCESS)
+        }
+        ["tests", word] => {
+            print!("{}", safety::tests(&read_tree()?, word));
             Ok(ExitCode::SUCCESS)
         }
         ["help" | "--help" | "-h"] => {

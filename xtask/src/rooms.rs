@@ -105,7 +105,7 @@ fn manifest(path: &str, room: &str, text: &str, faults: &mut Vec<Fault>) {
             let used = name.strip_prefix("kith-").or_else(|| (name == "kith").then_some("kith"));
             match used.map(|used| (used, ROOMS.iter().position(|room| *room == used))) {
                 Some((used, None)) => {
-                    faults.push(Fault::new(path, line, format!("'{used}' is not in the list of rooms")))
+                    faults.push(Fault::new(path, line, format!("'{used}' is not in the list of rooms")));
                 }
                 Some((used, Some(other))) if other >= floor && used != room => {
                     faults.push(Fault::new(path, line, format!("{room} may not use {used}: it stands below")));

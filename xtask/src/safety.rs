@@ -73,6 +73,24 @@ pub fn table(tree: &Tree) -> anyhow::Result<String> {
     Ok(out)
 }
 
+/// Every test a control may name whose crate or name contains `word`, one on a line, with its file.
+pub fn tests(tree: &Tree, word: &str) -> String {
+    let known = KnownTests::of(tree);
+    let mut out = String::new();
+    for (package, tests) in &known.rust {
+        for (name, places) in tests {
+            let line = format!("{package}::{name}");
+            if line.contains(word) && places.iter().any(|(_, ignored)| !ignored) {
+                out.push_str(&line);
+                out.push_str("  ");
+                out.push_str(places[0].0);
+                out.push('\n');
+            }
+        }
+    }
+    out
+}
+
 fn score(estimate: &log::Estimate, risk: Option<u8>) -> String {
     let risk = risk.map_or_else(|| "?".to_owned(), |risk| risk.to_string());
     format!("{risk} (S{} L{})", estimate.severity, estimate.likelihood)
@@ -240,6 +258,13 @@ tests = ["kith_booking::tests::a_slot_is_never_given_twice", "e2e: a taken slot 
     fn a_field_left_out_or_misspelt_is_caught() {
         assert_eq!(faults(&WHOLE.replace("harm = ", "harmm = "), RUST, BROWSER).len(), 1);
         assert_eq!(faults(&WHOLE.replace("status = \"controlled\"", "status = \"fine\""), RUST, BROWSER).len(), 1);
+    }
+
+    #[test]
+    fn tests_that_a_control_may_name_are_listed() {
+        let tree = Tree::from([("crates/booking/src/lib.rs", RUST)]);
+        assert_eq!(tests(&tree, "booking"), "kith_booking::a_slot_is_never_given_twice  crates/booking/src/lib.rs\n");
+        assert_eq!(tests(&tree, "handover"), "");
     }
 
     #[test]

@@ -83,13 +83,20 @@ impl Block {
         stream.shuffle(&mut homes);
         let mut block = Self { seats: Vec::with_capacity(people), homes: Vec::with_capacity(homes.len()) };
         let (mut person, offset) = (0_u64, number * BLOCK as u64);
+        let mut left_out = None;
         for (n, members) in homes.into_iter().enumerate() {
             let first = person;
             person += members.len() as u64;
             if block.seats.len() + members.len() > people {
+                left_out.get_or_insert((n, members, first));
                 continue;
             }
             block.settle(seed, number * BLOCK as u64 + n as u64, &members, offset + first);
+        }
+        // A place or two that no whole household fits: the adults of one that was left out, who come first in it.
+        let short = people.saturating_sub(block.seats.len());
+        if let (Some((n, members, first)), 1..) = (left_out, short) {
+            block.settle(seed, number * BLOCK as u64 + n as u64, &members[..short.min(members.len())], offset + first);
         }
         block
     }

@@ -274,6 +274,7 @@ fn address(stream: &mut Stream, area: usize, key: String) -> Address {
     Address {
         key,
         line: format!("{house} {}", place.streets[street]),
+        area: &place.name,
         postcode: format!(
             "ZX{} {}{}{last}",
             area + 2,

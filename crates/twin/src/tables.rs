@@ -293,7 +293,6 @@ pub struct Eligibility {
 
 #[derive(Deserialize)]
 pub struct ServiceRow {
-    pub key: String,
     pub kind: String,
     pub name: String,
     pub ods: String,
@@ -357,7 +356,12 @@ impl Tables {
             #[serde(flatten)]
             groups: BTreeMap<String, toml::Value>,
         }
-        let population: Population = file(include_str!("../data/population.toml"));
+        let mut population: Population = file(include_str!("../data/population.toml"));
+        let ethnicity = &mut population.ethnicity;
+        let speak_other: f64 =
+            ethnicity.group.iter().map(|g| g.percent * g.languages.iter().map(|l| l.1).sum::<f64>()).sum();
+        let scale = ethnicity.main_language_not_english_percent / speak_other;
+        ethnicity.group.iter_mut().flat_map(|g| &mut g.languages).for_each(|l| l.1 *= scale);
         let ages = single_years(&population.age.per_1000);
         let mut conditions = file::<Conditions>(include_str!("../data/conditions.toml")).condition;
         for condition in &mut conditions {
@@ -379,10 +383,6 @@ impl Tables {
             capacity: file(include_str!("../data/capacity.toml")),
             ages,
         }
-    }
-
-    pub fn condition(&self, key: &str) -> Option<&Condition> {
-        self.conditions.iter().find(|c| c.key == key)
     }
 }
 

@@ -139,7 +139,7 @@ fn any_household_can_be_made_alone() {
 
 #[test]
 fn exactly_as_many_people_as_asked_for() {
-    for people in [15, 16, 200, 1_015, 1_337] {
+    for people in [15, 16, 17, 200, 1_000, 1_014, 1_015, 1_337, 2_000, 5_000] {
         let made: usize = twin(2, people, TODAY).households().map(|home| home.people.len()).sum();
         assert_eq!(made, people);
     }
@@ -186,7 +186,10 @@ fn long_term_conditions_follow_the_quality_and_outcomes_framework() {
     for condition in table("conditions")["condition"].as_array().unwrap() {
         let from = condition.get("from").map_or(0, |from| from.as_integer().unwrap());
         let register = census.ages.iter().filter(|(age, _)| *age >= from).count();
-        let have = census.problems.get(condition["snomed"].as_str().unwrap()).map_or(0, |ages| ages.iter().filter(|a| **a >= from).count());
+        let have = census
+            .problems
+            .get(condition["snomed"].as_str().unwrap())
+            .map_or(0, |ages| ages.iter().filter(|a| **a >= from).count());
         let expected = condition["percent"].as_float().unwrap() / 100.0;
         let tolerance = (3.5 * (expected / register as f64).sqrt()).max(expected * 0.1);
         let made = share(have, register);
@@ -210,8 +213,19 @@ fn a_record_has_a_believable_number_of_resources() {
     let mean = share(census.resources, census.people);
     assert!((25.0..=45.0).contains(&mean), "{mean} resources a person: {:?}", census.by_type);
     for kind in [
-        "Patient", "Condition", "MedicationRequest", "Observation", "AllergyIntolerance", "Immunization", "Encounter",
-        "ClinicalImpression", "DiagnosticReport", "DocumentReference", "Flag", "RelatedPerson", "Appointment",
+        "Patient",
+        "Condition",
+        "MedicationRequest",
+        "Observation",
+        "AllergyIntolerance",
+        "Immunization",
+        "Encounter",
+        "ClinicalImpression",
+        "DiagnosticReport",
+        "DocumentReference",
+        "Flag",
+        "RelatedPerson",
+        "Appointment",
     ] {
         assert!(census.by_type.get(kind).is_some_and(|n| *n > 50), "{kind}: {:?}", census.by_type.get(kind));
     }
@@ -316,7 +330,8 @@ fn slots_lie_in_opening_hours_and_never_overlap_for_one_practitioner() {
             let (start, end) = (slot["start"].as_str().unwrap(), slot["end"].as_str().unwrap());
             let (from, to): (DateTime, DateTime) = (start[..19].parse().unwrap(), end[..19].parse().unwrap());
             assert!(from < to && from.date() >= TODAY);
-            let day = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][from.weekday().to_monday_zero_offset() as usize];
+            let day =
+                ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][from.weekday().to_monday_zero_offset() as usize];
             let open = service["availableTime"].as_array().unwrap().iter().any(|hours| {
                 hours["daysOfWeek"].as_array().unwrap().iter().any(|d| d == day)
                     && minutes(hours["availableStartTime"].as_str().unwrap()) <= minutes(&start[11..16])
@@ -434,7 +449,9 @@ fn a_practice_slot_is_held_by_one_of_its_own_people() {
     let practices: HashMap<String, String> = twin
         .estate()
         .iter()
-        .filter(|r| r["resourceType"] == "HealthcareService" && r["category"][0]["coding"][0]["code"] == "general-practice")
+        .filter(|r| {
+            r["resourceType"] == "HealthcareService" && r["category"][0]["coding"][0]["code"] == "general-practice"
+        })
         .map(|r| {
             let organization = r["providedBy"]["reference"].as_str().unwrap().to_owned();
             (format!("HealthcareService/{}", r["id"].as_str().unwrap()), organization)
@@ -443,7 +460,8 @@ fn a_practice_slot_is_held_by_one_of_its_own_people() {
     let mut held = 0;
     for person in twin.households().flat_map(|home| home.people) {
         for appointment in person.resources.iter().filter(|r| r["resourceType"] == "Appointment") {
-            if let Some(practice) = practices.get(appointment["participant"][1]["actor"]["reference"].as_str().unwrap()) {
+            if let Some(practice) = practices.get(appointment["participant"][1]["actor"]["reference"].as_str().unwrap())
+            {
                 assert_eq!(practice, person.resources[0]["managingOrganization"]["reference"].as_str().unwrap());
                 held += 1;
             }
@@ -529,7 +547,8 @@ fn the_estate_is_the_one_described() {
         ("urgent-treatment-hub", 1),
     ];
     assert_eq!(kinds, expected.into_iter().collect());
-    let numbers: Vec<&Value> = estate.iter().filter(|r| r["resourceType"] == "Practitioner").map(|r| &r["identifier"][0]).collect();
+    let numbers: Vec<&Value> =
+        estate.iter().filter(|r| r["resourceType"] == "Practitioner").map(|r| &r["identifier"][0]).collect();
     let unique: HashSet<String> = numbers.iter().map(|n| n.to_string()).collect();
     assert_eq!(unique.len(), numbers.len(), "professional numbers are unique");
 }
@@ -537,7 +556,11 @@ fn the_estate_is_the_one_described() {
 #[test]
 fn the_cast_is_in_every_neighbourhood() {
     let of = |seed, people| {
-        twin(seed, people, TODAY).households().take(kith_twin::CAST_HOUSEHOLDS).flat_map(|h| h.people).collect::<Vec<_>>()
+        twin(seed, people, TODAY)
+            .households()
+            .take(kith_twin::CAST_HOUSEHOLDS)
+            .flat_map(|h| h.people)
+            .collect::<Vec<_>>()
     };
     let (cast, other) = (of(1, 15), of(99, 2_000));
     assert_eq!(cast.len(), CAST.len());
@@ -553,7 +576,10 @@ fn the_cast_is_in_every_neighbourhood() {
         assert_eq!(proxies.len(), usize::from(member.proxy.is_some()), "{}", member.key);
         if let Some((key, _)) = member.proxy {
             let proxy = format!("Patient/{}", kith_twin::cast(key).unwrap().patient_id);
-            assert_eq!(extension(proxies[0], system::EXT_PROXY_PATIENT).unwrap()["valueReference"]["reference"], proxy.as_str());
+            assert_eq!(
+                extension(proxies[0], system::EXT_PROXY_PATIENT).unwrap()["valueReference"]["reference"],
+                proxy.as_str()
+            );
         }
     }
     let medicines = |key: &str| {
@@ -571,12 +597,17 @@ fn the_staff_cast_is_in_every_estate() {
     for people in [15, 10_000] {
         let estate = twin(1, people, TODAY).estate();
         for member in STAFF_CAST {
-            let post = estate.iter().find(|r| r["resourceType"] == "PractitionerRole" && r["id"] == member.practitioner_role_id);
+            let post = estate
+                .iter()
+                .find(|r| r["resourceType"] == "PractitionerRole" && r["id"] == member.practitioner_role_id);
             let post = post.unwrap_or_else(|| panic!("{} of {people} people", member.role));
             assert_eq!(post["code"][0]["coding"][0]["code"], member.role);
             assert_eq!(post["practitioner"]["reference"], format!("Practitioner/{}", member.practitioner_id));
             assert_eq!(post["organization"]["reference"], format!("Organization/{}", member.organization_id));
-            assert_eq!(post["healthcareService"][0]["reference"], format!("HealthcareService/{}", member.service_ids[0]));
+            assert_eq!(
+                post["healthcareService"][0]["reference"],
+                format!("HealthcareService/{}", member.service_ids[0])
+            );
         }
     }
 }
@@ -585,7 +616,8 @@ fn the_staff_cast_is_in_every_estate() {
 fn children_have_somebody_who_may_act_for_them() {
     let (mut children, mut with_proxy) = (0, 0);
     for home in twin(1, 2_000, TODAY).households() {
-        let ids: HashSet<String> = home.people.iter().map(|p| format!("Patient/{}", p.resources[0]["id"].as_str().unwrap())).collect();
+        let ids: HashSet<String> =
+            home.people.iter().map(|p| format!("Patient/{}", p.resources[0]["id"].as_str().unwrap())).collect();
         for person in &home.people {
             let born: Date = person.resources[0]["birthDate"].as_str().unwrap().parse().unwrap();
             if born.until((jiff::Unit::Year, TODAY)).unwrap().get_years() >= 16 {

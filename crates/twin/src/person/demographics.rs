@@ -62,7 +62,7 @@ impl Record<'_> {
             "birthDate": who.born.to_string(),
             "address": [{
                 "use": "home",
-                "line": [self.home.line],
+                "line": [self.home.line, self.home.area],
                 "city": TABLES.town.name,
                 "district": TABLES.town.county,
                 "postalCode": self.home.postcode,

@@ -50,6 +50,7 @@ pub struct Identity {
 pub struct Address {
     pub key: String,
     pub line: String,
+    pub area: &'static str,
     pub postcode: String,
     pub imd: u8,
     pub latitude: f64,

@@ -80,7 +80,7 @@ pub fn tests(tree: &Tree, word: &str) -> String {
     for (package, tests) in &known.rust {
         for (name, places) in tests {
             let line = format!("{package}::{name}");
-            if line.contains(word) && places.iter().any(|(_, ignored)| !ignored) {
+            if (line.contains(word) || places[0].0.contains(word)) && places.iter().any(|(_, ignored)| !ignored) {
                 out.push_str(&line);
                 out.push_str("  ");
                 out.push_str(places[0].0);

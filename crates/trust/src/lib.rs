@@ -1,1 +1,54 @@
-//! kith-trust
+//! Who may do what, for whom and why: the only door to the record.
+//!
+//! [`Door`] is opened once. [`Door::enter`] gives an [`Access`] for an [`Actor`] and a [`Purpose`]; everything that is read
+//! or written goes through it. The agreements under `content/agreements/` decide, the audit chain remembers, in the same
+//! transaction. The store itself cannot be reached from any other crate.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use kith_fhir::json;
+//! use kith_trust::{Actor, Change, Door, DoorConfig, Error, Purpose};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let door = Door::open(DoorConfig::new(folder.path())).await?;
+//! let mut change = Change::new("register");
+//! change.create(json!({"resourceType": "Patient", "id": "ada", "active": true}));
+//! door.system("example").commit(change).await?;
+//!
+//! let ada = door.enter(Actor::person("ada", "Ada", "example"), Purpose::OwnRecord);
+//! assert_eq!(ada.open("ada").await?.patient()["active"], true);
+//!
+//! let stranger = door.enter(Actor::person("bob", "Bob", "example"), Purpose::OwnRecord);
+//! assert!(matches!(stranger.open("ada").await, Err(Error::NotFound)));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+
+mod access;
+mod actor;
+mod agreements;
+mod change;
+mod commit;
+mod door;
+mod error;
+mod kinds;
+mod link;
+mod record;
+mod scope;
+mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use access::Access;
+pub use actor::{Actor, Purpose, Role};
+pub use agreements::{Action, Agreements, Answer, Question};
+pub use change::Change;
+pub use door::{Door, DoorConfig};
+pub use error::{Error, Problem};
+pub use kinds::DataKind;
+pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
+pub use record::{Entry, Page, Record, Withheld};
+pub use session::{ABSOLUTE, IDLE, Session};
+
+pub use kith_store::{
+    AuditEntry, AuditFields, AuditReport, CheckReport, Job, Occupancy, Origin, OutboxMessage, Receipt, Settle,
+};

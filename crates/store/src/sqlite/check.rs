@@ -1,0 +1,294 @@
+//! Proving the store's own invariants.
+
+use std::path::Path;
+
+use kith_fhir::{Value, resource};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::commit::{HEADS_FILE, hex, link_hash};
+use super::{Shared, storage};
+use crate::model::{AuditFields, StoreError};
+use crate::{AuditReport, CheckReport, Prepared, codec, index};
+
+const SHOWN: usize = 100;
+
+impl CheckReport {
+    fn problem(&mut self, words: String) {
+        self.problem_count += 1;
+        if self.problems.len() < SHOWN {
+            self.problems.push(words);
+        }
+    }
+}
+
+/// Walks everything: bodies are what was hashed, versions are gapless, index rows are exactly those the resources give,
+/// references resolve, and the audit chain is whole and speaks of these very versions.
+pub(crate) fn check(connection: &Connection, shared: &Shared) -> Result<CheckReport, StoreError> {
+    let mut report = CheckReport::default();
+    let mut statement = connection
+        .prepare("SELECT rid, type, id, version, updated, hash, body FROM resource ORDER BY rid")
+        .map_err(storage)?;
+    let mut rows = statement.query([]).map_err(storage)?;
+    let mut expected_rows = 0u64;
+    while let Some(row) = rows.next().map_err(storage)? {
+        let rid: i64 = row.get(0).map_err(storage)?;
+        let type_code: u16 = row.get(1).map_err(storage)?;
+        let key: Vec<u8> = row.get(2).map_err(storage)?;
+        let version: u32 = row.get(3).map_err(storage)?;
+        let updated: i64 = row.get(4).map_err(storage)?;
+        let hash: Vec<u8> = row.get(5).map_err(storage)?;
+        let body: Option<Vec<u8>> = row.get(6).map_err(storage)?;
+        report.resources += 1;
+        report.versions += u64::from(version);
+        let Some(kind) = resource::type_name(type_code) else {
+            report.problem(format!("row {rid} has no resource type"));
+            continue;
+        };
+        let id = codec::key_id(&key)?;
+        let name = format!("{kind}/{id}");
+        located(connection, &mut report, type_code, &key, rid, &name)?;
+        versions(connection, &mut report, rid, version, &name)?;
+        let Some(body) = body else { continue };
+        *report.by_type.entry(kind.to_owned()).or_default() += 1;
+        match value_of(&body, &hash) {
+            Ok(value) => {
+                expected_rows += rows_of(connection, &mut report, &value, kind, type_code, updated, rid, &name)?;
+                resolves(connection, &mut report, value, &name)?;
+            }
+            Err(problem) => report.problem(format!("{name}: {problem}")),
+        }
+    }
+    report.index_rows =
+        connection.query_row("SELECT count(*) FROM ix", [], |r| r.get::<_, i64>(0)).map_err(storage)? as u64;
+    if report.index_rows != expected_rows {
+        let (found, wanted) = (report.index_rows, expected_rows);
+        report.problem(format!("the index has {found} rows where the resources give {wanted}"));
+    }
+    let ids: i64 = connection.query_row("SELECT count(*) FROM resource_id", [], |r| r.get(0)).map_err(storage)?;
+    if ids as u64 != report.resources {
+        let resources = report.resources;
+        report.problem(format!("{ids} ids are known for {resources} resources"));
+    }
+    overlaps(connection, &mut report)?;
+    let chain = audit(connection, shared)?;
+    report.audit_entries = chain.entries;
+    if let Some(broken) = chain.broken {
+        report.problem(broken);
+    }
+    if let Err(problem) = covered(connection, &mut report) {
+        report.problem(problem.to_string());
+    }
+    Ok(report)
+}
+
+fn value_of(body: &[u8], hash: &[u8]) -> Result<Value, &'static str> {
+    let plain = codec::decode_body(body).map_err(|_| "the stored bytes cannot be read")?;
+    if Sha256::digest(&plain).as_slice() != hash {
+        return Err("the stored bytes are not those that were written");
+    }
+    serde_json::from_slice(&plain).map_err(|_| "the stored bytes are not JSON")
+}
+
+fn located(
+    connection: &Connection,
+    report: &mut CheckReport,
+    type_code: u16,
+    key: &[u8],
+    rid: i64,
+    name: &str,
+) -> Result<(), StoreError> {
+    let at: Option<i64> = connection
+        .prepare_cached("SELECT rid FROM resource_id WHERE type = ?1 AND id = ?2")
+        .and_then(|mut s| s.query_row(params![type_code, key], |r| r.get(0)).optional())
+        .map_err(storage)?;
+    if at != Some(rid) {
+        report.problem(format!("{name} cannot be found by its id"));
+    }
+    if let Some(number) = codec::rid_person(rid) {
+        let known: Option<i64> = connection
+            .prepare_cached("SELECT next_seq FROM person WHERE person = ?1")
+            .and_then(|mut s| s.query_row([number], |r| r.get(0)).optional())
+            .map_err(storage)?;
+        if known.is_none_or(|next| rid & ((1 << codec::SEQ_BITS) - 1) >= next) {
+            report.problem(format!("{name} is kept with a person who does not exist"));
+        }
+    }
+    Ok(())
+}
+
+fn versions(
+    connection: &Connection,
+    report: &mut CheckReport,
+    rid: i64,
+    version: u32,
+    name: &str,
+) -> Result<(), StoreError> {
+    let (count, least, most): (i64, Option<i64>, Option<i64>) = connection
+        .prepare_cached("SELECT count(*), min(version), max(version) FROM history WHERE rid = ?1")
+        .and_then(|mut s| s.query_row([rid], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))))
+        .map_err(storage)?;
+    let whole =
+        i64::from(version) == count + 1 && (count == 0 || (least == Some(1) && most == Some(i64::from(version) - 1)));
+    if !whole {
+        report.problem(format!("{name} is at version {version} but has {count} earlier versions"));
+    }
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)] // the parts of one row
+fn rows_of(
+    connection: &Connection,
+    report: &mut CheckReport,
+    value: &Value,
+    kind: &str,
+    type_code: u16,
+    updated: i64,
+    rid: i64,
+    name: &str,
+) -> Result<u64, StoreError> {
+    let mut rows = index::rows(kind, value);
+    rows.push(index::updated_row(type_code, updated));
+    rows.sort_unstable();
+    rows.dedup();
+    for row in &rows {
+        let there: Option<i64> = connection
+            .prepare_cached("SELECT 1 FROM ix WHERE param = ?1 AND key = ?2 AND rid = ?3")
+            .and_then(|mut s| s.query_row(params![row.param, row.key, rid], |r| r.get(0)).optional())
+            .map_err(storage)?;
+        if there.is_none() {
+            report.problem(format!("{name} lacks a row of index {}", row.param));
+        }
+    }
+    Ok(rows.len() as u64)
+}
+
+fn resolves(connection: &Connection, report: &mut CheckReport, value: Value, name: &str) -> Result<(), StoreError> {
+    let Ok(prepared) = Prepared::new(value) else {
+        report.problem(format!("{name} is not a resource"));
+        return Ok(());
+    };
+    for (type_code, id) in &prepared.references {
+        let there: Option<i64> = connection
+            .prepare_cached("SELECT 1 FROM resource_id WHERE type = ?1 AND id = ?2")
+            .and_then(|mut s| s.query_row(params![type_code, codec::id_key(id)], |r| r.get(0)).optional())
+            .map_err(storage)?;
+        if there.is_none() {
+            let target = resource::type_name(*type_code).unwrap_or("?");
+            report.problem(format!("{name} refers to {target}/{id}, which does not exist"));
+        }
+    }
+    Ok(())
+}
+
+fn overlaps(connection: &Connection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let mut statement = connection
+        .prepare("SELECT calendar, start, finish, made, until FROM occupancy ORDER BY calendar, start")
+        .map_err(storage)?;
+    let mut rows = statement.query([]).map_err(storage)?;
+    let mut before: Vec<(i64, i64, i64)> = Vec::new();
+    let mut calendar = String::new();
+    while let Some(row) = rows.next().map_err(storage)? {
+        let this: String = row.get(0).map_err(storage)?;
+        let (start, finish): (i64, i64) = (row.get(1).map_err(storage)?, row.get(2).map_err(storage)?);
+        let (made, until): (i64, i64) = (row.get(3).map_err(storage)?, row.get(4).map_err(storage)?);
+        if this != calendar {
+            calendar.clone_from(&this);
+            before.clear();
+        }
+        before.retain(|(end, _, _)| *end > start);
+        // Two overlap in truth only if both were alive at once.
+        if before.iter().any(|(_, other_made, other_until)| made < *other_until && *other_made < until) {
+            report.problem(format!("{this} is given twice at the same time"));
+        }
+        before.push((finish, made, until));
+    }
+    Ok(())
+}
+
+/// The content hashes of the versions each audit entry covers are those the entry was chained with.
+fn covered(connection: &Connection, report: &mut CheckReport) -> Result<(), StoreError> {
+    // Versions that no entry covers were written past the door.
+    let uncovered: i64 = connection
+        .query_row(
+            "SELECT (SELECT count(*) FROM resource r WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE a.seq = r.audit)) \
+             + (SELECT count(*) FROM history h WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE a.seq = h.audit))",
+            [],
+            |r| r.get(0),
+        )
+        .map_err(storage)?;
+    if uncovered > 0 {
+        report.problem(format!("{uncovered} versions were written without an audit entry"));
+    }
+    Ok(())
+}
+
+/// Walks the audit chain from the first entry; then holds its end against the heads kept beside the database.
+pub(crate) fn audit(connection: &Connection, shared: &Shared) -> Result<AuditReport, StoreError> {
+    let mut statement =
+        connection.prepare("SELECT seq, at, person, origin, body, hash FROM audit ORDER BY seq").map_err(storage)?;
+    let mut rows = statement.query([]).map_err(storage)?;
+    let mut report = AuditReport { entries: 0, head: 0, broken: None };
+    let mut previous = [0u8; 32];
+    let heads = read_heads(connection);
+    let mut next_head = heads.iter().peekable();
+    while let Some(row) = rows.next().map_err(storage)? {
+        let seq: i64 = row.get(0).map_err(storage)?;
+        let at: i64 = row.get(1).map_err(storage)?;
+        let person: Option<String> = row.get(2).map_err(storage)?;
+        let origin: i64 = row.get(3).map_err(storage)?;
+        let body: Vec<u8> = row.get(4).map_err(storage)?;
+        let hash: Vec<u8> = row.get(5).map_err(storage)?;
+        if seq != report.head + 1 {
+            report.broken = Some(format!("audit entry {} is missing", report.head + 1));
+            return Ok(report);
+        }
+        let altered = || Some(format!("audit entry {seq} was altered, or its place in the chain was"));
+        let (Ok(plain), Ok(origin)) = (codec::decode_body(&body), shared.origins.get(connection, origin)) else {
+            report.broken = altered();
+            return Ok(report);
+        };
+        let wanted = link_hash(&previous, seq, at, person.as_deref(), &origin, &plain);
+        if wanted.as_slice() != hash || serde_json::from_slice::<AuditFields>(&plain).is_err() {
+            report.broken = altered();
+            return Ok(report);
+        }
+        if let Some((at, head)) = next_head.peek()
+            && *at == seq
+        {
+            if *head != hex(&wanted) {
+                report.broken = Some(format!(
+                    "audit entry {seq} is not the one whose hash was written beside the database: the chain was made anew"
+                ));
+                return Ok(report);
+            }
+            while next_head.peek().is_some_and(|(at, _)| *at == seq) {
+                next_head.next();
+            }
+        }
+        previous = wanted;
+        report.head = seq;
+        report.entries += 1;
+    }
+    if let Some((seq, _)) = heads.last()
+        && *seq > report.head
+    {
+        report.broken = Some(format!(
+            "the chain ends at entry {} but entry {seq} was there once: its end was cut off",
+            report.head
+        ));
+    }
+    Ok(report)
+}
+
+fn read_heads(connection: &Connection) -> Vec<(i64, String)> {
+    let Some(folder) = connection.path().and_then(|path| Path::new(path).parent()) else { return Vec::new() };
+    let Ok(text) = std::fs::read_to_string(folder.join(HEADS_FILE)) else { return Vec::new() };
+    let mut heads: Vec<(i64, String)> = text
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(seq, hash)| Some((seq.parse().ok()?, hash.to_owned())))
+        .collect();
+    heads.sort();
+    heads
+}

@@ -1,0 +1,645 @@
+//! The only way to the record.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use kith_fhir::search::Query;
+use kith_fhir::{Value, resource};
+use kith_store::{
+    AuditDraft, AuditEntry, AuditFields, Batch, Job, KeyValue, Occupancy, OutboxMessage, Receipt, Settle, Stored,
+};
+
+use crate::actor::{Actor, Purpose, Role};
+use crate::agreements::{Action, Answer, Question};
+use crate::change::Change;
+use crate::door::Inner;
+use crate::error::Error;
+use crate::kinds::DataKind;
+use crate::link::{PRESENT_FOR, Relationship, RelationshipKind};
+use crate::record::{Entry, Page, Record, Withheld};
+use crate::{Origin, scope};
+
+/// One actor's way through the door, for one request: cheap to clone, remembers its decisions.
+#[derive(Clone)]
+pub struct Access {
+    pub(crate) inner: Arc<Inner>,
+    actor: Arc<Actor>,
+    purpose: Purpose,
+    memory: Arc<Mutex<Memory>>,
+}
+
+/// What has been worked out in this request already.
+#[derive(Default)]
+struct Memory {
+    relationships: HashMap<String, Arc<Vec<&'static str>>>,
+    answers: HashMap<(String, Action, DataKind), Answer>,
+    opened: HashMap<String, Arc<Record>>,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").field("role", &self.actor.role).field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    pub(crate) fn new(inner: Arc<Inner>, actor: Actor, purpose: Purpose) -> Self {
+        Self { inner, actor: Arc::new(actor), purpose, memory: Arc::default() }
+    }
+
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Why.
+    pub fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    /// The door's clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    /// The same request for another purpose.
+    pub fn for_purpose(&self, purpose: Purpose) -> Self {
+        Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose)
+    }
+
+    /// Kith's pathways reading the facts they need while this actor asks for help for somebody. The audit trail shows
+    /// Kith, on whose behalf. The caller passes on only what the pathway concludes.
+    pub fn as_pathway(&self) -> Self {
+        let mut actor = Actor::system("Kith front door");
+        actor.name = format!("Kith, for {}", self.actor.name);
+        actor.organization.clone_from(&self.actor.organization);
+        actor.organization_name.clone_from(&self.actor.organization_name);
+        Self::new(Arc::clone(&self.inner), actor, Purpose::DirectCare)
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        let a = &self.actor;
+        Origin {
+            actor: a.reference.clone(),
+            name: a.name.clone(),
+            role: a.role.code().to_owned(),
+            organization: a.organization.clone(),
+            organization_name: a.organization_name.clone(),
+            system: a.system.clone(),
+        }
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Relationship codes between this actor and a person now, sorted.
+    async fn relationships_with(&self, patient: &str) -> Result<Arc<Vec<&'static str>>, Error> {
+        if let Some(known) = self.memory().relationships.get(patient) {
+            return Ok(Arc::clone(known));
+        }
+        let now = self.now();
+        let actor = &self.actor;
+        let mut codes: Vec<&'static str> = Vec::new();
+        if actor.reference == format!("Patient/{patient}") {
+            codes.push("self");
+        }
+        if actor.role.is_staff() || actor.role == Role::Person {
+            for link in self.inner.store.links(patient).await? {
+                let Some(kind) = RelationshipKind::from_number(link.kind) else { continue };
+                let live = link.until.is_none_or(|until| until > now);
+                let ours = link.target == actor.reference
+                    || (actor.role.is_staff()
+                        && (actor.organization.as_ref() == Some(&link.target)
+                            || actor.acts_for.contains(&link.target)));
+                let fits = (kind == RelationshipKind::Proxy) == (actor.role == Role::Person);
+                if live && ours && fits {
+                    codes.push(kind.code());
+                }
+            }
+        }
+        if actor.role.is_staff()
+            && codes.is_empty()
+            && let Some(organization) = &actor.organization
+            && self.inner.store.get(PRESENT, &present_key(patient, organization), now).await?.is_some()
+        {
+            codes.push(RelationshipKind::Present.code());
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        let codes = Arc::new(codes);
+        self.memory().relationships.insert(patient.to_owned(), Arc::clone(&codes));
+        Ok(codes)
+    }
+
+    /// Decides on one kind of data of one person.
+    async fn decide(&self, patient: &str, action: Action, kind: DataKind) -> Result<Answer, Error> {
+        if self.actor.role != Role::Machine
+            && let Some(known) = self.memory().answers.get(&(patient.to_owned(), action, kind))
+        {
+            return Ok(known.clone());
+        }
+        let relationships = self.relationships_with(patient).await?;
+        let answer = self.ask(action, kind, relationships.as_ref().clone(), false, false);
+        self.memory().answers.insert((patient.to_owned(), action, kind), answer.clone());
+        Ok(answer)
+    }
+
+    fn ask(
+        &self,
+        action: Action,
+        kind: DataKind,
+        relationships: Vec<&'static str>,
+        in_scope: bool,
+        own_organisation: bool,
+    ) -> Answer {
+        self.inner.agreements.decide(&Question {
+            role: self.actor.role,
+            purpose: self.purpose,
+            action,
+            kind,
+            relationships,
+            in_scope,
+            own_organisation,
+        })
+    }
+
+    /// As [`Access::decide`], with a machine's scopes for the resource type.
+    async fn decide_type(
+        &self,
+        patient: &str,
+        action: Action,
+        resource_type: &str,
+        kind: DataKind,
+    ) -> Result<Answer, Error> {
+        if self.actor.role == Role::Machine {
+            let in_scope = scope::covers(&self.actor.scopes, resource_type, action);
+            return Ok(self.ask(action, kind, Vec::new(), in_scope, false));
+        }
+        self.decide(patient, action, kind).await
+    }
+
+    /// Whether this actor may do `action` with a kind of data of a person, without doing or recording anything: for pages
+    /// that show only what works.
+    pub async fn may(&self, patient: &str, action: Action, kind: DataKind) -> Result<bool, Error> {
+        Ok(self.decide(patient, action, kind).await?.allowed)
+    }
+
+    // ── audit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn fields(&self, action: &str, decided_by: &str) -> AuditFields {
+        AuditFields {
+            action: action.to_owned(),
+            purpose: self.purpose.code().to_owned(),
+            decided_by: decided_by.to_owned(),
+            reason: String::new(),
+            what: Vec::new(),
+            count: 0,
+            digest: String::new(),
+        }
+    }
+
+    /// Appends one entry and waits until it is safe.
+    async fn note(&self, person: Option<Arc<str>>, fields: AuditFields) -> Result<(), Error> {
+        let mut batch = Batch::new(self.now(), self.origin());
+        batch.audit.push(AuditDraft { person, fields, covers_writes: false });
+        self.inner.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Refuses, recording the attempt as fully as a success.
+    async fn refuse<T>(
+        &self,
+        patient: Option<&str>,
+        attempted: &str,
+        decided_by: &str,
+        hide: bool,
+    ) -> Result<T, Error> {
+        let mut fields = self.fields("refused", decided_by);
+        attempted.clone_into(&mut fields.reason);
+        self.note(patient.map(Arc::from), fields).await?;
+        if hide { Err(Error::NotFound) } else { Err(Error::Refused { why: decided_by.to_owned() }) }
+    }
+
+    /// Records something that is neither a read nor a write of the record: a sign-in, a sign-out, a token made.
+    pub async fn record_event(&self, action: &str, reason: &str) -> Result<(), Error> {
+        let mut fields = self.fields(action, "");
+        reason.clone_into(&mut fields.reason);
+        self.note(None, fields).await
+    }
+
+    // ── reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// The whole record of one person as this actor may see it. One audit entry, safe before this returns; opening the
+    /// same person again in the same request is the same act. [`Error::NotFound`] if the actor may not know the person.
+    pub async fn open(&self, patient_id: &str) -> Result<Arc<Record>, Error> {
+        if let Some(record) = self.memory().opened.get(patient_id) {
+            return Ok(Arc::clone(record));
+        }
+        let stored = self.inner.store.compartment(patient_id).await?;
+        if stored.is_empty() {
+            return self.refuse(None, "open", "no such person", true).await;
+        }
+        let mut answers: BTreeMap<DataKind, Answer> = BTreeMap::new();
+        let mut withheld: BTreeMap<DataKind, usize> = BTreeMap::new();
+        let mut entries = Vec::with_capacity(stored.len());
+        let machine = self.actor.role == Role::Machine;
+        for item in stored.iter() {
+            let Some(value) = item.value.as_deref() else { continue };
+            let kind = DataKind::of(item.kind, value);
+            let allowed = if machine {
+                let answer = self.decide_type(patient_id, Action::Read, item.kind, kind).await?;
+                let allowed = answer.allowed;
+                answers.entry(kind).or_insert(answer);
+                allowed
+            } else {
+                if !answers.contains_key(&kind) {
+                    answers.insert(kind, self.decide(patient_id, Action::Read, kind).await?);
+                }
+                answers.get(&kind).is_some_and(|a| a.allowed)
+            };
+            if allowed {
+                entries.extend(Entry::of(item));
+            } else {
+                *withheld.entry(kind).or_default() += 1;
+            }
+        }
+        if entries.is_empty() {
+            let why = answers.get(&DataKind::Demographics).map_or("nothing may be seen", |a| a.decided_by.as_str());
+            return self.refuse(Some(patient_id), "open", why, true).await;
+        }
+        let mut deciders: Vec<&str> = answers.values().filter(|a| a.allowed).map(|a| a.decided_by.as_str()).collect();
+        deciders.sort_unstable();
+        deciders.dedup();
+        let mut fields = self.fields("open", &deciders.join(", "));
+        fields.count = entries.len() as u64;
+        self.note(Some(Arc::from(patient_id)), fields).await?;
+        let now = self.now();
+        let links = self.inner.store.links(patient_id).await?;
+        let relationships = links
+            .into_iter()
+            .filter(|link| link.until.is_none_or(|until| until > now))
+            .filter_map(|link| {
+                let kind = RelationshipKind::from_number(link.kind)?;
+                Some(Relationship { kind, with: link.target, until: link.until })
+            })
+            .collect();
+        let withheld = withheld
+            .into_iter()
+            .map(|(kind, count)| Withheld {
+                kind,
+                why: answers.get(&kind).map_or_else(String::new, |a| a.decided_by.clone()),
+                count,
+            })
+            .collect();
+        let record = Arc::new(Record::new(patient_id, entries, withheld, relationships));
+        self.memory().opened.insert(patient_id.to_owned(), Arc::clone(&record));
+        Ok(record)
+    }
+
+    /// One resource by `Type/id`.
+    pub async fn read(&self, reference: &str) -> Result<Entry, Error> {
+        let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
+        let stored = self.inner.store.read(kind, id).await?;
+        self.released(stored.into_iter().collect(), "read").await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// One version of a resource.
+    pub async fn vread(&self, reference: &str, version: u32) -> Result<Entry, Error> {
+        let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
+        let stored = self.inner.store.version(kind, id, version).await?;
+        self.released(stored.into_iter().collect(), "read").await?.pop().ok_or(Error::NotFound)
+    }
+
+    /// All versions that are not deletions, newest first.
+    pub async fn history(&self, reference: &str) -> Result<Vec<Entry>, Error> {
+        let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
+        let stored = self.inner.store.history(kind, id).await?;
+        let entries = self.released(stored, "history").await?;
+        if entries.is_empty() { Err(Error::NotFound) } else { Ok(entries) }
+    }
+
+    /// Lets versions of one resource out if the actor may read it, and records it.
+    async fn released(&self, versions: Vec<Stored>, action: &str) -> Result<Vec<Entry>, Error> {
+        let Some(first) = versions.first() else {
+            return self.refuse(None, action, "no such resource", true).await;
+        };
+        let kind = versions
+            .iter()
+            .filter_map(|v| v.value.as_deref())
+            .map(|value| DataKind::of(first.kind, value))
+            .max()
+            .unwrap_or(DataKind::Clinical);
+        let entries: Vec<Entry> = versions.iter().filter_map(Entry::of).collect();
+        let Some(patient) = first.person.clone() else {
+            return if self.actor.role == Role::Machine && !scope::covers(&self.actor.scopes, first.kind, Action::Read) {
+                self.refuse(None, action, "the token's scopes do not cover this", false).await
+            } else {
+                Ok(entries)
+            };
+        };
+        let answer = self.decide_type(&patient, Action::Read, first.kind, kind).await?;
+        if !answer.allowed {
+            let machine = self.actor.role == Role::Machine;
+            return self.refuse(Some(&patient), action, &answer.decided_by, !machine).await;
+        }
+        let mut fields = self.fields(action, &answer.decided_by);
+        fields.what = versions.iter().take(20).map(|v| format!("{}/_history/{}", v.reference(), v.version)).collect();
+        fields.count = versions.len() as u64;
+        self.note(Some(patient), fields).await?;
+        Ok(entries)
+    }
+
+    /// Searches across people or the directory, on declared parameters. What the actor may not see is left out, so a page
+    /// may hold fewer than asked for; `next` says whether there is more. Lists of people's resources leave one audit
+    /// entry.
+    pub async fn search(&self, query: &Query) -> Result<Page, Error> {
+        let machine = self.actor.role == Role::Machine;
+        if machine && !scope::covers(&self.actor.scopes, &query.resource_type, Action::Read) {
+            return self.refuse(None, "search", "the token's scopes do not cover this", false).await;
+        }
+        let wanted = query.count.unwrap_or(50).clamp(1, 1000);
+        let mut query = query.clone();
+        let mut entries = Vec::new();
+        let mut deciders: Vec<String> = Vec::new();
+        let mut of_people = false;
+        // A page of which nothing may be seen is followed by the next, a bounded number of times.
+        let mut next = None;
+        for _ in 0..8 {
+            query.count = Some(wanted - entries.len());
+            let found = self.inner.store.search(&query).await?;
+            for stored in &found.entries {
+                let (Some(entry), Some(value)) = (Entry::of(stored), stored.value.as_deref()) else { continue };
+                if let Some(patient) = &stored.person {
+                    of_people = true;
+                    let kind = DataKind::of(stored.kind, value);
+                    let answer = self.decide_type(patient, Action::Read, stored.kind, kind).await?;
+                    if !answer.allowed {
+                        continue;
+                    }
+                    if !deciders.contains(&answer.decided_by) {
+                        deciders.push(answer.decided_by);
+                    }
+                }
+                entries.push(entry);
+            }
+            next = found.next;
+            if next.is_none() || entries.len() >= wanted {
+                break;
+            }
+            query.cursor.clone_from(&next);
+        }
+        if of_people {
+            let mut fields = self.fields("search", &deciders.join(", "));
+            fields.reason.clone_from(&query.resource_type);
+            fields.what = entries.iter().take(20).map(Entry::reference).collect();
+            fields.count = entries.len() as u64;
+            self.note(None, fields).await?;
+        }
+        Ok(Page { entries, next })
+    }
+
+    /// Who looked at or changed a person's record, newest first. For the person, their proxies and the privacy officer.
+    pub async fn who_looked(&self, patient_id: &str, limit: usize) -> Result<Vec<AuditEntry>, Error> {
+        self.who_looked_before(patient_id, None, limit).await
+    }
+
+    /// As [`Access::who_looked`], before an entry's sequence number.
+    pub async fn who_looked_before(
+        &self,
+        patient_id: &str,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        let answer = self.decide(patient_id, Action::Audit, DataKind::Demographics).await?;
+        if !answer.allowed {
+            return self.refuse(Some(patient_id), "audit", &answer.decided_by, true).await;
+        }
+        let entries = self.inner.store.audit_of(patient_id, before, limit.min(1000)).await?;
+        self.note(Some(Arc::from(patient_id)), self.fields("audit", &answer.decided_by)).await?;
+        Ok(entries)
+    }
+
+    /// What holds these calendars busy within a window.
+    pub async fn occupied(
+        &self,
+        calendars: &[String],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Occupancy>, Error> {
+        Ok(self.inner.store.occupied(calendars, from, to, self.now()).await?)
+    }
+
+    /// What a hold or appointment occupies, lapsed or not.
+    pub async fn held_by(&self, holder: &str) -> Result<Vec<Occupancy>, Error> {
+        Ok(self.inner.store.held_by(holder).await?)
+    }
+
+    /// A number that changes whenever the directory changes (Slots aside): for caches.
+    pub async fn directory_version(&self) -> Result<u64, Error> {
+        Ok(self.inner.store.directory_version())
+    }
+
+    /// Patient ids with a live relationship of this kind to the actor (their organisation and services included), in a
+    /// stable order after `after`.
+    pub async fn people_linked(
+        &self,
+        kind: RelationshipKind,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let mut targets = vec![self.actor.reference.clone()];
+        if self.actor.role.is_staff() {
+            targets.extend(self.actor.organization.clone());
+            targets.extend(self.actor.acts_for.iter().cloned());
+        }
+        targets.sort_unstable();
+        targets.dedup();
+        Ok(self.inner.store.linked(&targets, &[kind.number()], self.now(), after, limit.min(1000)).await?)
+    }
+
+    /// Identifies a person in front of the actor, or on the phone, by NHS number and date of birth together. Both right:
+    /// the person is "present" with the actor's organisation for a day, and their Patient id is given. Anything else:
+    /// [`Error::NotFound`], and the attempt is recorded.
+    pub async fn identify(&self, nhs_number: &str, birth_date: jiff::civil::Date) -> Result<String, Error> {
+        let Some(organization) = self.actor.organization.clone().filter(|_| self.actor.role.is_staff()) else {
+            return self.refuse(None, "identify", "only staff identify people", false).await;
+        };
+        let Ok(number) = kith_fhir::identifier::NhsNumber::parse(nhs_number) else {
+            return self.refuse(None, "identify", "not an NHS number", true).await;
+        };
+        let query = Query::new("Patient")
+            .and_then(|q| q.where_("identifier", &format!("{}|{}", kith_fhir::system::NHS_NUMBER, number.as_str())))
+            .map_err(|e| Error::Unsearchable { what: e.to_string() })?;
+        let found = self.inner.store.search(&query).await?;
+        let wanted = birth_date.to_string();
+        let matching = found
+            .entries
+            .iter()
+            .find(|s| s.value.as_deref().is_some_and(|v| v["birthDate"].as_str() == Some(wanted.as_str())));
+        let Some(patient) = matching else {
+            return self.refuse(None, "identify", "no person with this number and date of birth", true).await;
+        };
+        let id = patient.id.clone();
+        let now = self.now();
+        let mut batch = Batch::new(now, self.origin());
+        batch.set.push(KeyValue {
+            space: PRESENT,
+            key: present_key(&id, &organization),
+            value: Some(Vec::new()),
+            expires: now.saturating_add(PRESENT_FOR).ok(),
+        });
+        batch.audit.push(AuditDraft {
+            person: Some(Arc::from(id.as_str())),
+            fields: self.fields("identify", "NHS number and date of birth given"),
+            covers_writes: false,
+        });
+        self.inner.store.commit(batch).await?;
+        let mut memory = self.memory();
+        memory.relationships.remove(&id);
+        memory.answers.retain(|(patient, _, _), _| patient != &id);
+        drop(memory);
+        Ok(id)
+    }
+
+    // ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Commits a change: all of it or nothing. Policy decides on every write; each person touched gets one audit entry,
+    /// in the same transaction as the resources, the outbox and the jobs.
+    pub async fn commit(&self, change: Change) -> Result<Receipt, Error> {
+        let receipt = crate::commit::commit(self, change).await?;
+        let mut memory = self.memory();
+        memory.opened.clear();
+        memory.relationships.clear();
+        memory.answers.clear();
+        drop(memory);
+        Ok(receipt)
+    }
+
+    pub(crate) async fn decide_write(
+        &self,
+        patient: &str,
+        action: Action,
+        resource_type: &str,
+        kind: DataKind,
+    ) -> Result<Answer, Error> {
+        self.decide_type(patient, action, resource_type, kind).await
+    }
+
+    pub(crate) fn decide_register(&self, own_organisation: bool) -> Answer {
+        let in_scope = scope::covers(&self.actor.scopes, "Patient", Action::Register);
+        self.ask(Action::Register, DataKind::Demographics, Vec::new(), in_scope, own_organisation)
+    }
+
+    pub(crate) async fn decide_relationship(&self, patient: &str, code: &str) -> Result<bool, Error> {
+        Ok(self.relationships_with(patient).await?.contains(&code))
+    }
+
+    pub(crate) async fn refuse_write<T>(
+        &self,
+        patient: Option<&str>,
+        decided_by: &str,
+        hide: bool,
+    ) -> Result<T, Error> {
+        self.refuse(patient, "write", decided_by, hide).await
+    }
+
+    pub(crate) fn write_fields(&self, decided_by: &str, reason: &str) -> AuditFields {
+        let mut fields = self.fields("write", decided_by);
+        reason.clone_into(&mut fields.reason);
+        fields
+    }
+
+    // ── small things kept for the actor, and background work ───────────────────────────────────────────────────────
+
+    /// Keeps a small value for this actor (a draft, when they last looked). `space` is a constant of the caller's.
+    pub async fn remember(
+        &self,
+        space: &str,
+        key: &str,
+        value: &Value,
+        expires: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let mut batch = Batch::new(self.now(), self.origin());
+        batch.set.push(KeyValue {
+            space: KEPT,
+            key: format!("{}|{space}|{key}", self.actor.reference),
+            value: Some(value.to_string().into_bytes()),
+            expires,
+        });
+        self.inner.store.commit(batch).await?;
+        Ok(())
+    }
+
+    /// Gives back what [`Access::remember`] kept.
+    pub async fn recall(&self, space: &str, key: &str) -> Result<Option<Value>, Error> {
+        let key = format!("{}|{space}|{key}", self.actor.reference);
+        let kept = self.inner.store.get(KEPT, &key, self.now()).await?;
+        Ok(kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Forgets what [`Access::remember`] kept.
+    pub async fn forget(&self, space: &str, key: &str) -> Result<(), Error> {
+        let mut batch = Batch::new(self.now(), self.origin());
+        batch.set.push(KeyValue {
+            space: KEPT,
+            key: format!("{}|{space}|{key}", self.actor.reference),
+            value: None,
+            expires: None,
+        });
+        self.inner.store.commit(batch).await?;
+        Ok(())
+    }
+
+    fn only_kith(&self) -> Result<(), Error> {
+        if self.actor.role == Role::System {
+            Ok(())
+        } else {
+            Err(Error::Refused { why: "only Kith itself does background work".into() })
+        }
+    }
+
+    /// Takes waiting messages of a topic; they come back after `lease` unless settled.
+    pub async fn take_outbox(
+        &self,
+        topic: &str,
+        limit: usize,
+        lease: SignedDuration,
+    ) -> Result<Vec<OutboxMessage>, Error> {
+        self.only_kith()?;
+        Ok(self.inner.store.take_outbox(topic, limit, lease, self.now()).await?)
+    }
+
+    pub async fn settle_outbox(&self, seq: i64, outcome: Settle) -> Result<(), Error> {
+        self.only_kith()?;
+        Ok(self.inner.store.settle_outbox(seq, outcome).await?)
+    }
+
+    /// Messages given up, newest first.
+    pub async fn dead_outbox(&self, topic: &str, limit: usize) -> Result<Vec<OutboxMessage>, Error> {
+        self.only_kith()?;
+        Ok(self.inner.store.dead_outbox(topic, limit).await?)
+    }
+
+    /// Takes due jobs of a kind; they come back after `lease` unless settled.
+    pub async fn take_jobs(&self, kind: &str, limit: usize, lease: SignedDuration) -> Result<Vec<Job>, Error> {
+        self.only_kith()?;
+        Ok(self.inner.store.take_jobs(kind, limit, lease, self.now()).await?)
+    }
+
+    pub async fn settle_job(&self, job: i64, outcome: Settle) -> Result<(), Error> {
+        self.only_kith()?;
+        Ok(self.inner.store.settle_job(job, outcome).await?)
+    }
+}
+
+/// Key-value spaces of this module.
+const PRESENT: &str = "present";
+const KEPT: &str = "kept";
+
+fn present_key(patient: &str, organization: &str) -> String {
+    format!("{patient}|{organization}")
+}

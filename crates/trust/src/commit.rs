@@ -1,0 +1,228 @@
+//! How a change becomes a batch: prepared, decided, audited.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use kith_fhir::{Value, resource};
+use kith_store::{AuditDraft, Batch, Expect, Prepared, Receipt, Write};
+use sha2::{Digest, Sha256};
+
+use crate::access::Access;
+use crate::actor::Role;
+use crate::agreements::Action;
+use crate::change::{Change, Wanted};
+use crate::error::Error;
+use crate::kinds::DataKind;
+use crate::link::links_of;
+
+/// Elements of a Patient that say who they are and where they are registered: not for the person to change.
+const IDENTITY: [&str; 6] = ["identifier", "name", "birthDate", "gender", "deceasedBoolean", "deceasedDateTime"];
+/// Elements that register a person with an organisation, and so give it sight of the record.
+const REGISTRATION: [&str; 2] = ["generalPractitioner", "managingOrganization"];
+
+pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, Error> {
+    let now = access.now();
+    let mut batch = Batch::new(now, access.origin());
+    batch.allow_broken_references = change.allow_broken_references && access.actor().role == Role::System;
+    if let Some(key) = &change.once {
+        batch.once = Some((format!("{}|{key}", access.actor().reference), digest(&change)));
+    }
+    let books = !change.occupy.is_empty() || !change.releases.is_empty();
+    let registering: BTreeSet<String> = change
+        .resources()
+        .filter(|v| resource::type_of(v) == Some("Patient"))
+        .filter_map(|v| resource::id_of(v).map(str::to_owned))
+        .collect();
+    let mut deciders: BTreeMap<Option<Arc<str>>, BTreeSet<String>> = BTreeMap::new();
+    let mut fresh: BTreeSet<String> = BTreeSet::new();
+
+    for (at, wanted) in change.wanted.into_iter().enumerate() {
+        match wanted {
+            Wanted::Put { value, expect } => {
+                let links = resource::type_of(&value).map(|kind| links_of(kind, &value, now)).unwrap_or_default();
+                let kind = resource::type_of(&value).map_or(DataKind::Clinical, |t| DataKind::of(t, &value));
+                // A closure would outlive the borrow of `value` that `Prepared` takes.
+                let prepared = Prepared::new(value.clone())
+                    .map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
+                let decided = match &prepared.patient {
+                    None => directory(access, &prepared, &value, books).await?,
+                    Some(patient) => {
+                        person(access, &prepared, &value, kind, patient, books, &registering, &mut fresh).await?
+                    }
+                };
+                deciders.entry(prepared.patient.clone()).or_default().insert(decided);
+                batch.writes.push(Write::Put { resource: Arc::new(prepared), expect, links });
+            }
+            Wanted::Delete { reference, expect } => {
+                let (kind, id) = resource::split_reference(&reference).ok_or(Error::NotFound)?;
+                let Some(person) = access.inner.store.person_of(kind, id).await? else {
+                    return access.refuse_write(None, "no such resource", true).await;
+                };
+                let kind = resource::type_code(kind).and_then(resource::type_name).ok_or(Error::NotFound)?;
+                let answer = match &person {
+                    None => only_kith_or_scope(access, kind),
+                    Some(patient) => {
+                        let stored = access.inner.store.read(kind, id).await?;
+                        let data =
+                            stored.and_then(|s| s.value).map_or(DataKind::Clinical, |value| DataKind::of(kind, &value));
+                        access.decide_write(patient, Action::Write, kind, data).await?
+                    }
+                };
+                if !answer.allowed {
+                    return access.refuse_write(person.as_deref(), &answer.decided_by, person.is_some()).await;
+                }
+                deciders.entry(person).or_default().insert(answer.decided_by);
+                batch.writes.push(Write::Delete { kind, id: id.to_owned(), expect });
+            }
+        }
+    }
+    for (person, names) in deciders {
+        let decided_by = names.into_iter().collect::<Vec<_>>().join(", ");
+        batch.audit.push(AuditDraft {
+            person,
+            fields: access.write_fields(&decided_by, &change.reason),
+            covers_writes: true,
+        });
+    }
+    batch.releases = change.releases;
+    batch.occupy = change.occupy;
+    batch.outbox = change.outbox;
+    batch.jobs = change.jobs;
+    Ok(access.inner.store.commit(batch).await?)
+}
+
+/// Decides a write to a person's compartment; gives the name of the deciding rule.
+#[allow(clippy::too_many_arguments)] // the facts of one decision
+async fn person(
+    access: &Access,
+    prepared: &Prepared,
+    value: &Value,
+    kind: DataKind,
+    patient: &Arc<str>,
+    books: bool,
+    registering: &BTreeSet<String>,
+    fresh: &mut BTreeSet<String>,
+) -> Result<String, Error> {
+    let role = access.actor().role;
+    if fresh.contains(patient.as_ref()) {
+        return Ok("register-with-own-organisation".into());
+    }
+    let stored = if prepared.kind == "Patient"
+        || (registering.contains(patient.as_ref()) && !matches!(role, Role::System | Role::Machine))
+    {
+        access.inner.store.read("Patient", patient).await?.and_then(|s| s.value)
+    } else {
+        None
+    };
+    if prepared.kind == "Patient" && !matches!(role, Role::System | Role::Machine) {
+        match stored.as_deref() {
+            None => {
+                let answer = access.decide_register(registers_with_own(access, value));
+                if !answer.allowed {
+                    return access.refuse_write(Some(patient), &answer.decided_by, false).await;
+                }
+                fresh.insert(patient.to_string());
+                return Ok(answer.decided_by);
+            }
+            Some(before) => {
+                if role == Role::Person && IDENTITY.iter().any(|e| before.get(e) != value.get(e)) {
+                    let why = "names, date of birth and NHS number are changed by your practice";
+                    return access.refuse_write(Some(patient), why, false).await;
+                }
+                if REGISTRATION.iter().any(|e| before.get(e) != value.get(e))
+                    && !access.decide_register(registers_with_own(access, value)).allowed
+                {
+                    let why = "only staff of the practice that takes a person on change where they are registered";
+                    return access.refuse_write(Some(patient), why, false).await;
+                }
+            }
+        }
+    }
+    if prepared.kind == "RelatedPerson" && role == Role::Person && !access.decide_relationship(patient, "self").await? {
+        return access.refuse_write(Some(patient), "a proxy cannot name another proxy", false).await;
+    }
+    let action = if books && prepared.kind == "Appointment" { Action::Book } else { Action::Write };
+    let answer = access.decide_write(patient, action, prepared.kind, kind).await?;
+    if answer.allowed {
+        return Ok(answer.decided_by);
+    }
+    // Somebody who may know of the person is told why; to everybody else the person does not exist.
+    let known = access.may(patient, Action::Read, DataKind::Demographics).await?;
+    access.refuse_write(Some(patient), &answer.decided_by, !known && role != Role::Machine).await
+}
+
+fn registers_with_own(access: &Access, patient: &Value) -> bool {
+    let own = access.actor().organization.as_deref();
+    let practices = patient["generalPractitioner"].as_array().into_iter().flatten();
+    let mut organisations = practices
+        .chain([&patient["managingOrganization"]])
+        .filter_map(|r| r["reference"].as_str())
+        .filter(|r| r.starts_with("Organization/"))
+        .peekable();
+    own.is_some() && organisations.peek().is_some() && organisations.all(|o| Some(o) == own)
+}
+
+fn only_kith_or_scope(access: &Access, kind: &str) -> crate::agreements::Answer {
+    let allowed = match access.actor().role {
+        Role::System => true,
+        Role::Machine => crate::scope::covers(&access.actor().scopes, kind, Action::Write),
+        _ => false,
+    };
+    let decided_by = if allowed { "directory-is-kept-by-kith" } else { "the directory is not yours to change" };
+    crate::agreements::Answer { allowed, decided_by: decided_by.into() }
+}
+
+/// Decides a write to what belongs to no person. A booking may turn its Slot's status and nothing else of it.
+async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: bool) -> Result<String, Error> {
+    if prepared.kind == "Slot" && books && !matches!(access.actor().role, Role::System | Role::Machine) {
+        let stored = access.inner.store.read("Slot", &prepared.id).await?.and_then(|s| s.value);
+        if let Some(before) = stored {
+            let plain = |slot: &Value| {
+                let mut slot = slot.clone();
+                if let Some(object) = slot.as_object_mut() {
+                    object.remove("status");
+                    object.remove("meta");
+                }
+                slot
+            };
+            if plain(&before) == plain(value) {
+                return Ok("slot-follows-booking".into());
+            }
+        }
+    }
+    let answer = only_kith_or_scope(access, prepared.kind);
+    if answer.allowed { Ok(answer.decided_by) } else { access.refuse_write(None, &answer.decided_by, false).await }
+}
+
+/// What a repeated request must repeat.
+fn digest(change: &Change) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(change.reason.as_bytes());
+    for wanted in &change.wanted {
+        match wanted {
+            Wanted::Put { value, expect } => {
+                // A new resource's id and times are made at each try; what was asked for is the rest.
+                let mut value = value.clone();
+                if *expect == Expect::Absent
+                    && let Some(object) = value.as_object_mut()
+                {
+                    object.remove("id");
+                }
+                part(resource::type_of(&value).unwrap_or_default().as_bytes());
+                if *expect != Expect::Absent {
+                    part(&kith_fhir::json::canonical(&value));
+                }
+            }
+            Wanted::Delete { reference, .. } => part(reference.as_bytes()),
+        }
+    }
+    for taken in &change.occupy {
+        part(taken.calendar.as_bytes());
+        part(&taken.start.as_microsecond().to_be_bytes());
+    }
+    hash.finalize().into()
+}

@@ -1,0 +1,146 @@
+//! The door: opened once by the binary.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use kith_store::sqlite::{Options, Sqlite};
+use kith_store::{AuditReport, CheckReport, Store};
+
+use crate::access::Access;
+use crate::actor::{Actor, Purpose};
+use crate::agreements::Agreements;
+use crate::error::Error;
+
+/// How the door is opened.
+#[derive(Debug, Clone)]
+pub struct DoorConfig {
+    /// Folder of the store.
+    pub data_dir: PathBuf,
+    /// Folder of agreements; the built-in one if `None`.
+    pub agreements: Option<PathBuf>,
+    /// Wait for the disk at every commit, so that a power cut loses nothing.
+    pub durable: bool,
+    /// Readers at once.
+    pub readers: usize,
+    /// People whose decoded records are kept in memory.
+    pub cached_people: usize,
+}
+
+impl DoorConfig {
+    /// The defaults for a folder: durable, four readers.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        let store = Options::default();
+        Self {
+            data_dir: data_dir.into(),
+            agreements: None,
+            durable: store.durable,
+            readers: store.readers,
+            cached_people: store.cached_people,
+        }
+    }
+}
+
+pub(crate) struct Inner {
+    pub store: Arc<dyn Store>,
+    pub agreements: Agreements,
+    /// A set time in µs, or `i64::MIN` for the real clock.
+    clock: AtomicI64,
+}
+
+impl Inner {
+    pub fn now(&self) -> Timestamp {
+        match self.clock.load(Ordering::Relaxed) {
+            i64::MIN => {
+                // Microseconds, as stored.
+                let now = Timestamp::now();
+                Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+            }
+            micros => Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH),
+        }
+    }
+}
+
+/// The one door to the record. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Door {
+    /// Opens the store in a folder, making it if need be, and loads the agreements.
+    pub async fn open(config: DoorConfig) -> Result<Self, Error> {
+        let agreements = match &config.agreements {
+            Some(folder) => Agreements::load(folder)?,
+            None => Agreements::built_in()?,
+        };
+        let options = Options { readers: config.readers, durable: config.durable, cached_people: config.cached_people };
+        let folder = config.data_dir;
+        let store = tokio::task::spawn_blocking(move || Sqlite::open(&folder, &options))
+            .await
+            .map_err(|e| Error::Storage(e.to_string()))??;
+        Ok(Self { inner: Arc::new(Inner { store: Arc::new(store), agreements, clock: AtomicI64::new(i64::MIN) }) })
+    }
+
+    /// A way in for one request.
+    pub fn enter(&self, actor: Actor, purpose: Purpose) -> Access {
+        Access::new(Arc::clone(&self.inner), actor, purpose)
+    }
+
+    /// Kith itself at work as `system` ("Kith import").
+    pub fn system(&self, system: &str) -> Access {
+        self.enter(Actor::system(system), Purpose::Operations)
+    }
+
+    /// The door's time.
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    /// Sets the door's clock (`None`: the real one). For tests and the demonstration's story.
+    pub fn set_clock(&self, at: Option<Timestamp>) {
+        self.inner.clock.store(at.map_or(i64::MIN, Timestamp::as_microsecond), Ordering::Relaxed);
+    }
+
+    /// The agreements in force.
+    pub fn agreements(&self) -> &Agreements {
+        &self.inner.agreements
+    }
+
+    /// Live resources by type.
+    pub async fn counts(&self) -> Result<std::collections::BTreeMap<&'static str, u64>, Error> {
+        Ok(self.inner.store.counts().await?)
+    }
+
+    /// Proves the store's own invariants.
+    pub async fn check(&self) -> Result<CheckReport, Error> {
+        Ok(self.inner.store.check().await?)
+    }
+
+    /// Walks the audit chain.
+    pub async fn verify_audit(&self) -> Result<AuditReport, Error> {
+        Ok(self.inner.store.verify_audit().await?)
+    }
+
+    /// Audit entries in order after a sequence number: for the operator's `kith audit list`.
+    pub async fn audit_after(&self, seq: i64, limit: usize) -> Result<Vec<kith_store::AuditEntry>, Error> {
+        Ok(self.inner.store.audit_after(seq, limit).await?)
+    }
+
+    /// Every live resource after a marker, for `kith export`; recorded as one act by the caller.
+    pub async fn walk(&self, after: Option<i64>, limit: usize) -> Result<Vec<(i64, crate::Entry)>, Error> {
+        let found = self.inner.store.walk(after, limit).await?;
+        Ok(found.iter().filter_map(|(mark, stored)| Some((*mark, crate::Entry::of(stored)?))).collect())
+    }
+
+    /// Removes lapsed sessions, holds and small values.
+    pub async fn sweep(&self) -> Result<usize, Error> {
+        Ok(self.inner.store.sweep(self.now()).await?)
+    }
+
+    /// Finishes what is queued and closes the store.
+    pub async fn close(&self) -> Result<(), Error> {
+        Ok(self.inner.store.close().await?)
+    }
+}

@@ -1,0 +1,88 @@
+//! Kinds of data: what agreements speak of instead of resource types.
+
+use kith_fhir::Value;
+use serde::{Deserialize, Serialize};
+
+/// A kind of data in a person's compartment. See `docs/record.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DataKind {
+    /// Who the person is: Patient, RelatedPerson, Flag.
+    Demographics,
+    /// Appointments, requests, work.
+    Administrative,
+    /// Messages.
+    Correspondence,
+    /// What a person hands in: answers, photos, documents.
+    Contribution,
+    /// Everything clinical.
+    Clinical,
+    /// Clinical items marked restricted.
+    Sensitive,
+}
+
+impl DataKind {
+    pub const ALL: [Self; 6] = [
+        Self::Demographics,
+        Self::Administrative,
+        Self::Correspondence,
+        Self::Contribution,
+        Self::Clinical,
+        Self::Sensitive,
+    ];
+
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Demographics => "demographics",
+            Self::Administrative => "administrative",
+            Self::Correspondence => "correspondence",
+            Self::Contribution => "contribution",
+            Self::Clinical => "clinical",
+            Self::Sensitive => "sensitive",
+        }
+    }
+
+    /// As said to a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Demographics => "name and contact details",
+            Self::Administrative => "bookings and requests",
+            Self::Correspondence => "messages",
+            Self::Contribution => "answers, photos and documents",
+            Self::Clinical => "clinical detail",
+            Self::Sensitive => "specially protected items",
+        }
+    }
+
+    /// The kind of a resource of this type.
+    pub fn of(kind: &str, value: &Value) -> Self {
+        match kind {
+            "Patient" | "RelatedPerson" | "Flag" => Self::Demographics,
+            "Appointment"
+            | "AppointmentResponse"
+            | "ServiceRequest"
+            | "Task"
+            | "Coverage"
+            | "Account"
+            | "EpisodeOfCare"
+            | "Consent" => Self::Administrative,
+            "Communication" | "CommunicationRequest" => Self::Correspondence,
+            "QuestionnaireResponse" | "DocumentReference" | "Binary" => {
+                if restricted(value) {
+                    Self::Sensitive
+                } else {
+                    Self::Contribution
+                }
+            }
+            _ if restricted(value) => Self::Sensitive,
+            _ => Self::Clinical,
+        }
+    }
+}
+
+/// Whether `meta.security` holds R (restricted) or V (very restricted). HL7 v3 Confidentiality.
+fn restricted(value: &Value) -> bool {
+    value["meta"]["security"]
+        .as_array()
+        .is_some_and(|labels| labels.iter().any(|label| matches!(label["code"].as_str(), Some("R" | "V"))))
+}

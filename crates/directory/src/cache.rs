@@ -104,12 +104,12 @@ impl DirectoryCache {
 pub async fn load(access: &Access) -> Result<Directory, Error> {
     let mut resources: Vec<Arc<Value>> = Vec::new();
     for kind in TYPES {
-        let mut query = Query::new(kind)?.count(PAGE);
+        let mut query = Query::new(kind)?.limit(PAGE);
         loop {
             let page = access.search(&query).await?;
             resources.extend(page.entries.into_iter().map(|entry| entry.value));
             match page.next {
-                Some(next) => query = query.after(&next),
+                Some(next) => query.cursor = Some(next),
                 None => break,
             }
         }

@@ -2,13 +2,12 @@
 
 use crate::bank_holidays::BankHolidays;
 use crate::distance::Position;
-use crate::hours::{Closure, Hours, weekday_of_code};
+use crate::hours::{Closure, Hours};
 use crate::model::{Ages, Clinician, Eligibility, Mode, Named, Organisation, Place, Post, Schedule, Service, Sex};
 use crate::needs::Needs;
-use crate::read::{
-    codes, codes_in, contact, extension, extension_flag, extension_number, extension_text, human_name, items,
-    reference, references, span, text, time,
-};
+use jiff::Timestamp;
+use kith_fhir::search::date;
+use kith_fhir::views::{self, common};
 use kith_fhir::{Value, resource, system};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,45 +32,43 @@ impl Directory {
     /// Reads resources of [`TYPES`] in any order. Others, inactive ones and ones without an id are passed over; a
     /// reference to something absent leaves a name out, never a service.
     pub fn from_resources<'a>(resources: impl IntoIterator<Item = &'a Value>) -> Self {
-        let mut by_type: BTreeMap<&str, Vec<(String, &Value)>> = BTreeMap::new();
+        let mut by_type: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
         for value in resources {
-            if value.get("active").and_then(Value::as_bool) == Some(false) {
-                continue;
-            }
-            if let (Some(kind), Some(reference)) = (resource::type_of(value), resource::reference_of(value)) {
-                by_type.entry(kind).or_default().push((reference, value));
+            let active = value.get("active") != Some(&Value::Bool(false));
+            if let (true, Some(kind), Some(_)) = (active, resource::type_of(value), resource::id_of(value)) {
+                by_type.entry(kind).or_default().push(value);
             }
         }
-        let of = |kind: &str| by_type.get(kind).into_iter().flatten();
+        let of = |kind: &str| by_type.get(kind).into_iter().flatten().copied();
         let mut directory = Self::default();
-        for (reference, value) in of("Organization") {
-            directory.organisations.insert(reference.clone(), Arc::new(organisation(reference, value)));
+        for organization in of("Organization").filter_map(views::Organization::of) {
+            directory.organisations.insert(organization.reference(), Arc::new(organisation(organization)));
         }
-        for (reference, value) in of("Location") {
-            directory.places.insert(reference.clone(), Arc::new(place(reference, value)));
+        for location in of("Location").filter_map(views::Location::of) {
+            directory.places.insert(location.reference(), Arc::new(place(location)));
         }
-        for (reference, value) in of("Practitioner") {
-            directory.clinicians.insert(reference.clone(), clinician(reference, value));
+        for practitioner in of("Practitioner").filter_map(views::Practitioner::of) {
+            directory.clinicians.insert(practitioner.reference(), clinician(practitioner));
         }
-        for (reference, value) in of("HealthcareService") {
-            let service = directory.read_service(reference, value);
-            directory.services.insert(reference.clone(), Arc::new(service));
+        for service in of("HealthcareService").filter_map(views::HealthcareService::of) {
+            let read = directory.read_service(service);
+            directory.services.insert(service.reference(), Arc::new(read));
         }
-        for (reference, value) in of("PractitionerRole") {
-            if let Some(post) = directory.read_post(reference, value) {
+        for role in of("PractitionerRole").filter_map(views::PractitionerRole::of) {
+            if let Some(post) = directory.read_post(role) {
                 let known = directory.clinicians.get_mut(&post.practitioner.reference);
                 if let Some(clinician) = known.filter(|clinician| clinician.role.is_none()) {
                     clinician.role = Some(post.role.clone());
                 }
-                directory.posts.insert(reference.clone(), Arc::new(post));
+                directory.posts.insert(role.reference(), Arc::new(post));
             }
         }
-        for (reference, value) in of("Schedule") {
-            let schedule = Arc::new(directory.read_schedule(reference, value));
+        for schedule in of("Schedule").filter_map(views::Schedule::of) {
+            let schedule = Arc::new(directory.read_schedule(schedule));
             for service in &schedule.services {
                 directory.by_service.entry(service.clone()).or_default().push(schedule.clone());
             }
-            directory.schedules.insert(reference.clone(), schedule);
+            directory.schedules.insert(schedule.reference.clone(), schedule);
         }
         directory
     }
@@ -159,64 +156,54 @@ impl Directory {
         Named { reference: reference.to_owned(), name: self.name(reference).unwrap_or_default().to_owned() }
     }
 
-    fn read_service(&self, own: &str, value: &Value) -> Service {
-        let places = references(value, "location", "Location");
-        let organization = reference(value, "providedBy").map(|reference| {
-            let mut named = self.named(reference);
-            if named.name.is_empty() {
-                value["providedBy"]["display"].as_str().unwrap_or_default().clone_into(&mut named.name);
-            }
-            named
+    fn read_service(&self, seen: views::HealthcareService<'_>) -> Service {
+        let organization = seen.provided_by().map(|reference| {
+            let name = self.name(reference).or_else(|| seen.provider_name()).unwrap_or_default();
+            Named { reference: reference.to_owned(), name: name.to_owned() }
         });
-        let languages = items(value, "communication")
-            .flat_map(|concept| items(concept, "coding"))
-            .filter_map(|coding| text(coding, "code"))
-            .map(str::to_ascii_lowercase)
-            .collect();
         Service {
-            reference: own.to_owned(),
-            id: id_of(own).to_owned(),
-            name: text(value, "name").unwrap_or_default().to_owned(),
-            kind: codes_in(value, "category", system::CS_SERVICE_KIND).into_iter().next().unwrap_or_default(),
-            needs: codes_in(value, "type", system::CS_NEED),
+            reference: seen.reference(),
+            id: seen.id().to_owned(),
+            name: owned(seen.name()),
+            kind: owned(seen.kinds().first().copied()),
+            needs: owned_all(seen.needs()),
             organization,
-            places: places.iter().filter_map(|place| self.places.get(place)).cloned().collect(),
-            phone: contact(value, "phone"),
-            email: contact(value, "email"),
-            website: contact(value, "url"),
-            hours: hours(value),
-            languages,
-            characteristics: codes_in(value, "characteristic", system::CS_CHARACTERISTIC).into_iter().collect(),
-            eligibility: items(value, "eligibility").map(eligibility).collect(),
-            summary: text(value, "comment").unwrap_or_default().to_owned(),
-            details: text(value, "extraDetails").map(str::to_owned),
-            appointment_required: value.get("appointmentRequired").and_then(Value::as_bool).unwrap_or(false),
+            places: seen.locations().into_iter().filter_map(|place| self.places.get(place)).cloned().collect(),
+            phone: seen.phone().map(str::to_owned),
+            email: seen.email().map(str::to_owned),
+            website: common::telecom(seen.resource(), "url").map(str::to_owned),
+            hours: hours(seen),
+            languages: seen.languages().into_iter().map(str::to_ascii_lowercase).collect(),
+            characteristics: seen.characteristics().into_iter().map(str::to_owned).collect(),
+            eligibility: common::list(seen.resource(), "eligibility").iter().map(eligibility).collect(),
+            summary: owned(seen.comment()),
+            details: seen.extra_details().map(str::to_owned),
+            appointment_required: seen.appointment_required(),
         }
     }
 
-    fn read_post(&self, own: &str, value: &Value) -> Option<Post> {
-        let holder = reference(value, "practitioner")?;
-        let mut practitioner = self.clinicians.get(holder)?.clone();
-        let role = codes_in(value, "code", system::CS_ROLE).into_iter().next()?;
+    fn read_post(&self, seen: views::PractitionerRole<'_>) -> Option<Post> {
+        let mut practitioner = self.clinicians.get(seen.practitioner()?)?.clone();
+        let role = (*seen.roles().first()?).to_owned();
         practitioner.role = Some(role.clone());
-        let services = references(value, "healthcareService", "HealthcareService");
         Some(Post {
-            reference: own.to_owned(),
+            reference: seen.reference(),
             practitioner,
-            organization: reference(value, "organization").map(|organization| self.named(organization)),
-            services: services.iter().map(|service| self.named(service)).collect(),
+            organization: seen.organization().map(|organization| self.named(organization)),
+            services: seen.services().into_iter().map(|service| self.named(service)).collect(),
             role,
         })
     }
 
-    fn read_schedule(&self, own: &str, value: &Value) -> Schedule {
-        let services = references(value, "actor", "HealthcareService");
-        let practitioner = references(value, "actor", "Practitioner").into_iter().next().map(|reference| {
-            let mut clinician = self.clinicians.get(&reference).cloned().unwrap_or_else(|| Clinician {
+    fn read_schedule(&self, seen: views::Schedule<'_>) -> Schedule {
+        let services: Vec<String> =
+            seen.actors().into_iter().filter(|to| to.starts_with("HealthcareService/")).map(str::to_owned).collect();
+        let practitioner = seen.practitioner().map(|reference| {
+            let mut clinician = self.clinicians.get(reference).cloned().unwrap_or_else(|| Clinician {
+                reference: reference.to_owned(),
                 name: String::new(),
                 sex: None,
                 role: None,
-                reference,
             });
             // The role in the post they hold here, where they hold several.
             let here = self.posts.values().find(|post| {
@@ -228,14 +215,13 @@ impl Directory {
             }
             clinician
         });
-        let place = references(value, "actor", "Location").into_iter().next().map(|place| self.named(&place));
         Schedule {
-            reference: own.to_owned(),
+            reference: seen.reference(),
             services,
             practitioner,
-            place,
-            needs: codes_in(value, "serviceType", system::CS_NEED),
-            mode: extension_text(value, system::EXT_MODE).and_then(Mode::from_code).unwrap_or(Mode::InPerson),
+            place: seen.location().map(|place| self.named(place)),
+            needs: owned_all(seen.needs()),
+            mode: seen.mode().and_then(Mode::from_code).unwrap_or(Mode::InPerson),
         }
     }
 }
@@ -244,81 +230,84 @@ fn find<'a, T>(map: &'a BTreeMap<String, T>, kind: &str, id: &str) -> Option<&'a
     if id.contains('/') { map.get(id) } else { map.get(&format!("{kind}/{id}")) }
 }
 
-fn id_of(reference: &str) -> &str {
-    reference.split_once('/').map_or(reference, |(_, id)| id)
+fn owned(text: Option<&str>) -> String {
+    text.unwrap_or_default().to_owned()
 }
 
-fn organisation(own: &str, value: &Value) -> Organisation {
-    let ods = items(value, "identifier").find(|i| text(i, "system") == Some(system::ODS_ORGANISATION));
+fn owned_all(texts: Vec<&str>) -> Vec<String> {
+    texts.into_iter().map(str::to_owned).collect()
+}
+
+fn organisation(seen: views::Organization<'_>) -> Organisation {
     Organisation {
-        reference: own.to_owned(),
-        name: text(value, "name").unwrap_or_default().to_owned(),
-        kind: codes_in(value, "type", system::CS_SERVICE_KIND).into_iter().next(),
-        ods: ods.and_then(|identifier| text(identifier, "value")).map(str::to_owned),
-        phone: contact(value, "phone"),
+        reference: seen.reference(),
+        name: owned(seen.name()),
+        kind: seen.kinds().first().map(|kind| (*kind).to_owned()),
+        ods: seen.ods_code().map(str::to_owned),
+        phone: seen.phone().map(str::to_owned),
     }
 }
 
-fn place(own: &str, value: &Value) -> Place {
-    let number = |name: &str| value.get("position")?.get(name)?.as_f64();
+fn place(seen: views::Location<'_>) -> Place {
+    let lines = seen.address_lines();
     Place {
-        reference: own.to_owned(),
-        name: text(value, "name").unwrap_or_default().to_owned(),
-        position: number("latitude").zip(number("longitude")).and_then(|(lat, lon)| Position::new(lat, lon)),
-        address: value.get("address").and_then(address),
-        step_free: extension_flag(value, system::EXT_STEP_FREE),
+        reference: seen.reference(),
+        name: owned(seen.name()),
+        position: seen.position().and_then(|(latitude, longitude)| Position::new(latitude, longitude)),
+        address: (!lines.is_empty()).then(|| lines.join(", ")),
+        step_free: seen.step_free(),
     }
 }
 
-/// An address on one line.
-pub(crate) fn address(value: &Value) -> Option<String> {
-    let mut parts: Vec<&str> = items(value, "line").filter_map(Value::as_str).collect();
-    parts.extend(["city", "postalCode"].into_iter().filter_map(|name| text(value, name)));
-    if parts.is_empty() { text(value, "text").map(str::to_owned) } else { Some(parts.join(", ")) }
-}
-
-fn clinician(own: &str, value: &Value) -> Clinician {
+fn clinician(seen: views::Practitioner<'_>) -> Clinician {
+    let name = seen.name();
     Clinician {
-        reference: own.to_owned(),
-        name: human_name(value).unwrap_or_default(),
-        sex: text(value, "gender").and_then(Sex::from_code),
+        reference: seen.reference(),
+        name: seen.title().map(|title| format!("{title} {name}")).unwrap_or(name),
+        sex: seen.gender().and_then(Sex::from_code),
         role: None,
     }
 }
 
-fn eligibility(value: &Value) -> Eligibility {
-    let range = extension(value, system::EXT_AGE_RANGE);
-    let years = |name: &'static str| extension_number(range?, name).map(|years| years as u32);
+fn eligibility(rule: &Value) -> Eligibility {
+    let range = common::extension(rule, system::EXT_AGE_RANGE);
+    let years = |part: &str| {
+        common::extension_value(range?, part, "valueInteger")?.as_u64().and_then(|years| u32::try_from(years).ok())
+    };
     let ages = Ages { min: years("minYears"), max: years("maxYears") };
     Eligibility {
-        need: value.get("code").and_then(|concept| codes(concept, system::CS_NEED).next()).map(str::to_owned),
+        need: rule.get("code").and_then(|code| common::code_in(code, system::CS_NEED)).map(str::to_owned),
         ages: (ages.min.is_some() || ages.max.is_some()).then_some(ages),
-        sex: extension_text(value, system::EXT_SEX).and_then(Sex::from_code),
+        sex: common::extension_text(rule, system::EXT_SEX, "valueCode").and_then(Sex::from_code),
     }
 }
 
-fn hours(value: &Value) -> Hours {
-    let mut hours = Hours::new(extension_flag(value, system::EXT_OPEN_BANK_HOLIDAYS));
-    for available in items(value, "availableTime") {
-        let all_day = available.get("allDay").and_then(Value::as_bool).unwrap_or(false);
-        let from = text(available, "availableStartTime").and_then(time);
-        let to = text(available, "availableEndTime").and_then(time);
-        for day in items(available, "daysOfWeek").filter_map(Value::as_str).filter_map(weekday_of_code) {
-            match (all_day, from, to) {
+fn hours(seen: views::HealthcareService<'_>) -> Hours {
+    let mut hours = Hours::new(seen.open_bank_holidays());
+    for available in seen.available_times() {
+        for day in available.days {
+            match (available.all_day, available.start, available.end) {
                 (true, ..) => hours.open_all_day(day),
                 (false, Some(from), Some(to)) => hours.open(day, from, to),
                 _ => {}
             }
         }
     }
-    for closed in items(value, "notAvailable") {
-        let during = closed.get("during");
-        let edge = |name: &str| during.and_then(|period| text(period, name)).and_then(span);
-        if let Some((start, _)) = edge("start") {
-            let end = edge("end").map_or(jiff::Timestamp::MAX, |(_, end)| end);
-            let reason = text(closed, "description").unwrap_or_default().to_owned();
-            hours.close(Closure { start, end, reason });
+    for closed in common::list(seen.resource(), "notAvailable") {
+        let Some(during) = closed.get("during") else { continue };
+        if let Some(start) = common::moment(during, "start") {
+            let end = common::text(during, "end").and_then(end_of).unwrap_or(Timestamp::MAX);
+            hours.close(Closure { start, end, reason: owned(common::text(closed, "description")) });
         }
     }
     hours
+}
+
+/// The end of a closure, exclusive: the moment itself, or the end of the day, month or year it names.
+fn end_of(text: &str) -> Option<Timestamp> {
+    let end = date::parse(text)?;
+    match end.precision {
+        date::Precision::Second | date::Precision::Fraction(_) => end.timestamp(),
+        _ => Timestamp::from_microsecond(end.range().1).ok(),
+    }
 }

@@ -108,20 +108,6 @@ impl OpenState {
     }
 }
 
-/// Monday first, as FHIR's `mon`.
-pub(crate) fn weekday_of_code(code: &str) -> Option<Weekday> {
-    Some(match code {
-        "mon" => Weekday::Monday,
-        "tue" => Weekday::Tuesday,
-        "wed" => Weekday::Wednesday,
-        "thu" => Weekday::Thursday,
-        "fri" => Weekday::Friday,
-        "sat" => Weekday::Saturday,
-        "sun" => Weekday::Sunday,
-        _ => return None,
-    })
-}
-
 fn index(day: Weekday) -> usize {
     day.to_monday_zero_offset() as usize
 }
@@ -250,13 +236,12 @@ impl Hours {
     }
 
     fn closed_for(&self, now: Timestamp, today: Date, holidays: &BankHolidays) -> Option<ClosedFor> {
-        let closure = self.closures.iter().find(|closure| closure.start <= now && now < closure.end);
-        if let Some(closure) = closure {
-            return Some(ClosedFor::Closure(closure.reason.clone()));
-        }
         let would_open = !self.week[index(today.weekday())].is_empty() && !self.open_on_bank_holidays;
-        let name = holidays.name(today).filter(|_| would_open)?;
-        Some(ClosedFor::BankHoliday(name.to_owned()))
+        if let Some(name) = holidays.name(today).filter(|_| would_open) {
+            return Some(ClosedFor::BankHoliday(name.to_owned()));
+        }
+        let closure = self.closures.iter().find(|closure| closure.start <= now && now < closure.end)?;
+        Some(ClosedFor::Closure(closure.reason.clone()))
     }
 
     /// Whether the service is open at an instant.

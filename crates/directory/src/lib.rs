@@ -39,7 +39,6 @@ pub mod hours;
 pub mod model;
 mod needs;
 mod person;
-mod read;
 pub mod words;
 
 pub use bank_holidays::BankHolidays;

@@ -146,6 +146,8 @@ impl Eligibility {
     /// "children from 5 to 17", "women from 16 to 64", "adults", "people aged 5 and over".
     pub fn words(&self) -> String {
         let ages = self.ages.unwrap_or(Ages { min: None, max: None });
+        // "Up to 120" means everybody.
+        let ages = Ages { max: ages.max.filter(|max| *max < 100), ..ages };
         let all_children = ages.max.is_some_and(|max| max < 18);
         let all_adults = ages.min.is_some_and(|min| min >= 16);
         let who = match (self.sex, all_children, all_adults) {

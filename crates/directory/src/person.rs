@@ -2,11 +2,10 @@
 
 use crate::distance::Position;
 use crate::model::{Mode, Sex};
-use crate::read::{extension, extension_flag, extension_number, extension_text, items, reference, text};
 use crate::words;
 use jiff::Timestamp;
-use jiff::civil::{Date, Time};
-use kith_fhir::{Value, system};
+use jiff::civil::Time;
+use kith_fhir::{Value, views};
 
 /// A part of the day, Europe/London.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -83,29 +82,29 @@ pub struct PersonFacts {
 }
 
 impl PersonFacts {
-    /// Reads a Patient and the person's Flags. Sets neither `known_to` nor `needed_by`.
+    /// Reads a Patient and the person's Flags; nothing is known from a resource of another type. Sets neither `known_to`
+    /// nor `needed_by`.
     pub fn from_patient<'a>(patient: &Value, flags: impl IntoIterator<Item = &'a Value>, now: Timestamp) -> Self {
-        let wish = extension(patient, system::EXT_APPOINTMENT_PREFERENCE);
+        let flags = flags.into_iter().filter_map(views::Flag::of).filter(views::Flag::is_access_need);
+        let access_needs = flags.filter_map(|flag| flag.code_text()).map(str::to_owned).collect();
+        let Some(patient) = views::Patient::of(patient) else { return Self { access_needs, ..Self::default() } };
+        let wishes = patient.appointment_preference();
         let preferences = Preferences {
-            mode: wish.and_then(|w| extension_text(w, "mode")).and_then(Mode::from_code),
-            female_clinician: wish.is_some_and(|w| extension_flag(w, "female-clinician")),
-            when: wish.and_then(|w| extension_text(w, "when")).and_then(PartOfDay::from_code),
-            max_miles: wish.and_then(|w| extension_number(w, "max-miles")),
+            mode: wishes.mode.and_then(Mode::from_code),
+            female_clinician: wishes.female_clinician,
+            when: wishes.when.and_then(PartOfDay::from_code),
+            max_miles: wishes.max_miles,
         };
-        let practices = items(patient, "generalPractitioner").filter_map(|item| text(item, "reference"));
-        let practice = practices
-            .chain(reference(patient, "managingOrganization"))
-            .find(|reference| reference.starts_with("Organization/"));
         Self {
-            age: text(patient, "birthDate").and_then(|born| age(born, words::london(now).date())),
-            sex: text(patient, "gender").and_then(Sex::from_code),
-            home: home(patient),
-            language: language(patient),
-            interpreter: extension_flag(patient, system::EXT_INTERPRETER_REQUIRED),
-            registered_practice: practice.map(str::to_owned),
+            age: patient.age_on(words::london(now).date()).map(u32::from),
+            sex: patient.gender().and_then(Sex::from_code),
+            home: patient.home().and_then(|(latitude, longitude)| Position::new(latitude, longitude)),
+            language: patient.language().map(str::to_owned),
+            interpreter: patient.interpreter_required(),
+            registered_practice: patient.practice().map(str::to_owned),
             known_to: Vec::new(),
             preferences,
-            access_needs: flags.into_iter().filter_map(access_need).collect(),
+            access_needs,
             needed_by: None,
         }
     }
@@ -118,44 +117,4 @@ impl PersonFacts {
         };
         self.access_needs.iter().any(needs)
     }
-}
-
-/// Whole years on `today`; a birth date of a year or month counts from its first day.
-fn age(born: &str, today: Date) -> Option<u32> {
-    let born: Date = match born.len() {
-        4 => format!("{born}-01-01").parse().ok()?,
-        7 => format!("{born}-01").parse().ok()?,
-        _ => born.parse().ok()?,
-    };
-    let years = i32::from(today.year()) - i32::from(born.year());
-    let had_birthday = (today.month(), today.day()) >= (born.month(), born.day());
-    u32::try_from(years - i32::from(!had_birthday)).ok()
-}
-
-fn home(patient: &Value) -> Option<Position> {
-    let point = |url| {
-        items(patient, "address").filter_map(move |address| extension(address, url)).next().or_else(|| {
-            // On the Patient itself, or on the address.
-            items(patient, "extension").find(|extension| text(extension, "url") == Some(url))
-        })
-    };
-    let outer = point(system::EXT_HOME_LOCATION).or_else(|| point(system::EXT_GEOLOCATION))?;
-    let inner = extension(outer, system::EXT_GEOLOCATION).unwrap_or(outer);
-    Position::new(extension_number(inner, "latitude")?, extension_number(inner, "longitude")?)
-}
-
-fn language(patient: &Value) -> Option<String> {
-    let preferred = |item: &&Value| item.get("preferred").and_then(Value::as_bool).unwrap_or(false);
-    let chosen = items(patient, "communication").find(preferred).or_else(|| items(patient, "communication").next())?;
-    let code = items(chosen.get("language")?, "coding").find_map(|coding| text(coding, "code"))?;
-    Some(code.to_owned())
-}
-
-fn access_need(flag: &Value) -> Option<String> {
-    let coded = items(flag, "category")
-        .flat_map(|concept| crate::read::codes(concept, system::CS_CATEGORY))
-        .any(|code| code == "access-need");
-    let active = text(flag, "status") == Some("active");
-    let words = text(flag.get("code")?, "text")?;
-    (coded && active).then(|| words.to_owned())
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the tools named as Debian packages are here: `scripts/need.sh npm unzip chromium`.
+# Makes sure that the tools named as Debian packages are here: `scripts/need.sh npm chromium`.
 # Installs what is missing with apt-get (as root, or through sudo); anywhere else it says exactly what to install and
 # stops. What is already here, from whatever source, is left alone.
 set -euo pipefail

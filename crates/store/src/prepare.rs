@@ -36,8 +36,14 @@ pub enum PrepareError {
 impl Prepared {
     /// Takes a resource with an id. `meta.versionId` and `meta.lastUpdated` are the store's to give and are dropped.
     pub fn new(mut value: Value) -> Result<Self, PrepareError> {
-        strip_meta(&mut value);
-        let type_code = resource::type_of(&value).and_then(resource::type_code).ok_or(PrepareError::Type)?;
+        Self::of(&mut value)
+    }
+
+    /// As [`Prepared::new`], for a value that is still needed after; its `meta` is changed as said there.
+    pub fn of(value: &mut Value) -> Result<Self, PrepareError> {
+        strip_meta(value);
+        let value = &*value;
+        let type_code = resource::type_of(value).and_then(resource::type_code).ok_or(PrepareError::Type)?;
         let kind = resource::type_name(type_code).ok_or(PrepareError::Type)?;
         let id = resource::id_of(&value).filter(|id| resource::valid_id(id)).ok_or(PrepareError::Id)?.to_owned();
         let patient = compartment::patient_of(&value).map(Arc::from);

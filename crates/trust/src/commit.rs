@@ -38,11 +38,11 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
 
     for (at, wanted) in change.wanted.into_iter().enumerate() {
         match wanted {
-            Wanted::Put { value, expect } => {
+            Wanted::Put { mut value, expect } => {
                 let links = resource::type_of(&value).map(|kind| links_of(kind, &value, now)).unwrap_or_default();
                 let kind = resource::type_of(&value).map_or(DataKind::Clinical, |t| DataKind::of(t, &value));
                 // A closure would outlive the borrow of `value` that `Prepared` takes.
-                let prepared = Prepared::new(value.clone())
+                let prepared = Prepared::of(&mut value)
                     .map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
                 let decided = match &prepared.patient {
                     None => directory(access, &prepared, &value, books).await?,

@@ -26,6 +26,7 @@
 mod access;
 mod actor;
 mod agreements;
+pub mod bundle;
 mod change;
 mod commit;
 mod door;

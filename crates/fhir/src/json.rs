@@ -351,7 +351,10 @@ impl Parser<'_> {
                 return Err(JsonErrorKind::BadNumber);
             }
         }
-        let number: Number = self.text[start..self.at].parse().map_err(|_| JsonErrorKind::BadNumber)?;
+        let text = &self.text[start..self.at];
+        let number: Number = text.parse().map_err(|_| JsonErrorKind::BadNumber)?;
+        // serde_json writes `1e3` as `1e+3`; the text was checked above, so it may stand as it is.
+        let number = if number.as_str() == text { number } else { Number::from_string_unchecked(text.to_owned()) };
         Ok(Value::Number(number))
     }
 }

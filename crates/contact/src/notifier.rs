@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kith_fhir::{Value, json, search::Query, system};
-use kith_trust::{Access, Change, OutboxMessage, Record, Settle};
+use kith_trust::{Access, Change, Door, OutboxMessage, Record, Settle};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -51,12 +51,15 @@ pub struct Pass {
     pub dead: usize,
 }
 
-/// The worker. Its `Access` is Kith's own (`Role::System`, `Purpose::Operations`).
+/// The worker. It acts as Kith itself (`Role::System`, `Purpose::Operations`).
 #[derive(Clone)]
 pub struct Notifier {
-    access: Access,
+    door: Door,
     sink: Arc<dyn Sink>,
 }
+
+/// The system name notices are written under.
+const SYSTEM: &str = "Kith notices";
 
 /// Where a notice goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +76,8 @@ enum Done {
 }
 
 impl Notifier {
-    pub fn new(access: Access, sink: Arc<dyn Sink>) -> Self {
-        Self { access, sink }
+    pub fn new(door: Door, sink: Arc<dyn Sink>) -> Self {
+        Self { door, sink }
     }
 
     /// Delivers until `stop` says so.
@@ -99,8 +102,9 @@ impl Notifier {
     /// Takes what is due from the outbox, once.
     pub async fn run_once(&self) -> Result<Pass, Error> {
         let mut pass = Pass::default();
-        for message in self.access.take_outbox(TOPIC, BATCH, LEASE).await? {
-            let now = self.access.now();
+        let outbox = self.door.system(SYSTEM);
+        for message in outbox.take_outbox(TOPIC, BATCH, LEASE).await? {
+            let now = outbox.now();
             let done = self.handle(&message).await;
             let settle = match done {
                 Done::Delivered => {
@@ -122,7 +126,7 @@ impl Notifier {
                     Settle::Dead
                 }
             };
-            self.access.settle_outbox(message.seq, settle).await?;
+            outbox.settle_outbox(message.seq, settle).await?;
         }
         Ok(pass)
     }
@@ -147,12 +151,14 @@ impl Notifier {
 
     /// Delivers one notice, or with `by_hand` asks a team to ring.
     async fn deliver(&self, key: &str, notice: &Notification, by_hand: bool) -> Result<Done, Failure> {
-        let record = self.access.open(&notice.patient).await.map_err(Failure::of)?;
+        // A fresh one each time: an Access remembers what it opened.
+        let access = self.door.system(SYSTEM);
+        let record = access.open(&notice.patient).await.map_err(Failure::of)?;
         let id = id_for(key, "communication");
         if record.get(&format!("Communication/{id}")).is_some() {
             return Ok(Done::Delivered);
         }
-        let now = self.access.now();
+        let now = access.now();
         let words = render(notice.template, &notice.fields);
         let wishes = Preferences::of(&record);
         let mut route = if by_hand { Route::Call } else { route(&wishes, notice.channel) };
@@ -179,7 +185,7 @@ impl Notifier {
                 Err(_) => return Err(Failure::Again("the sink stopped".to_owned())),
             }
         }
-        let team = self.team_for(&record, notice.about.as_deref()).await.map_err(Failure::of)?;
+        let team = team_for(&access, &record, notice.about.as_deref()).await.map_err(Failure::of)?;
         let mut change = Change::new("send notice");
         let communication = communication(&id, notice, &words, &route, team.as_ref(), &record, now);
         let made = change.create(communication);
@@ -207,38 +213,38 @@ impl Notifier {
             // Nobody to ring and no way to write: the notice stands in Kith, and the operator sees a dead letter.
             (Route::Call, None) => Done::Dead,
         };
-        match self.access.commit(change).await {
+        match access.commit(change).await {
             Ok(_) => Ok(done),
             // Written by an earlier try that was cut short, or by another worker: then all of it was.
             Err(kith_trust::Error::Conflict { .. })
-                if self.access.read(&format!("Communication/{id}")).await.is_ok() =>
+                if access.read(&format!("Communication/{id}")).await.is_ok() =>
             {
                 Ok(Done::Delivered)
             }
             Err(error) => Err(Failure::of(error)),
         }
     }
+}
 
-    /// The team that speaks for this notice: one that what it is about names, else the registered practice's.
-    async fn team_for(&self, record: &Record, about: Option<&str>) -> Result<Option<Party>, kith_trust::Error> {
-        let named = about.and_then(|a| record.get(a)).and_then(|e| {
-            let mut found = None;
-            kith_fhir::resource::for_each_reference(&e.value, |reference| {
-                if found.is_none() && reference.starts_with("HealthcareService/") {
-                    found = Some(reference.to_owned());
-                }
-            });
-            found
-        });
-        if let Some(reference) = named {
-            match self.access.read(&reference).await {
-                Ok(entry) => return Ok(Some(party(&entry.value))),
-                Err(kith_trust::Error::NotFound) => {}
-                Err(other) => return Err(other),
+/// The team that speaks for this notice: one that what it is about names, else the registered practice's.
+async fn team_for(access: &Access, record: &Record, about: Option<&str>) -> Result<Option<Party>, kith_trust::Error> {
+    let named = about.and_then(|a| record.get(a)).and_then(|e| {
+        let mut found = None;
+        kith_fhir::resource::for_each_reference(&e.value, |reference| {
+            if found.is_none() && reference.starts_with("HealthcareService/") {
+                found = Some(reference.to_owned());
             }
+        });
+        found
+    });
+    if let Some(reference) = named {
+        match access.read(&reference).await {
+            Ok(entry) => return Ok(Some(party(&entry.value))),
+            Err(kith_trust::Error::NotFound) => {}
+            Err(other) => return Err(other),
         }
-        practice_team(&self.access, record.patient()).await
     }
+    practice_team(access, record.patient()).await
 }
 
 /// The team of a person's registered practice that answers for it, if the practice has one.
@@ -280,9 +286,9 @@ impl Failure {
     }
 }
 
-/// The wait before the next try, after this many; `None` when it is time to give up.
+/// The wait before the next try, with this many made before the one that failed; `None` when it is time to give up.
 fn backoff(attempts: u32) -> Option<SignedDuration> {
-    BACKOFF.get(attempts.saturating_sub(1) as usize).copied()
+    BACKOFF.get(attempts as usize).copied()
 }
 
 fn id_for(key: &str, what: &str) -> String {
@@ -391,7 +397,7 @@ mod tests {
 
     #[test]
     fn tries_grow_further_apart_and_end() {
-        let waits: Vec<_> = (1..).map_while(backoff).collect();
+        let waits: Vec<_> = (0..).map_while(backoff).collect();
         assert_eq!(waits.len(), BACKOFF.len());
         assert!(waits.windows(2).all(|w| w[0] < w[1]));
     }

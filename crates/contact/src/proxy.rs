@@ -279,7 +279,7 @@ pub async fn end_proxy(access: &Access, permission: &str) -> Result<(), Error> {
 /// Everybody the reader may act for today.
 pub async fn people_i_act_for(access: &Access) -> Result<Vec<Dependant>, Error> {
     let mut found = Vec::new();
-    for patient_id in access.people_linked(RelationshipKind::Proxy).await? {
+    for patient_id in access.people_linked(RelationshipKind::Proxy, None, 100).await? {
         match access.read(&format!("Patient/{patient_id}")).await {
             Ok(entry) => found.push(Dependant {
                 name: crate::fields::person_name(&entry.value).unwrap_or_else(|| "Name not given".to_owned()),

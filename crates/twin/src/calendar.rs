@@ -80,6 +80,7 @@ pub fn intersect(a: &Week, b: &Week) -> Week {
 }
 
 /// Easter Sunday (anonymous Gregorian algorithm; Meeus, Astronomical Algorithms, 1991).
+#[allow(clippy::many_single_char_names)] // the names of the published algorithm
 fn easter(year: i16) -> Option<Date> {
     let y = i32::from(year);
     let (a, b, c) = (y % 19, y / 100, y % 100);

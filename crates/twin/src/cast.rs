@@ -1,7 +1,9 @@
 //! The named cast: characters whose identity does not hang on the seed, for demonstrations and tests.
 
 use crate::block::Sex;
+use crate::chance::fixed_id;
 use crate::estate::kind_of_id;
+use crate::tables::TABLES;
 
 /// A resident with a part to play.
 #[derive(Debug)]
@@ -290,6 +292,13 @@ impl CastMember {
 /// Somebody of the cast by key.
 pub fn cast(key: &str) -> Option<&'static CastMember> {
     CAST.iter().find(|c| c.key == key)
+}
+
+/// Id of a service's HealthcareService by its key in `data/services.toml` (`pharmacy-station`, `hub`, …); the same in
+/// every neighbourhood.
+pub fn service_id(key: &str) -> Option<String> {
+    let n = TABLES.services.service.iter().position(|row| row.key == key)?;
+    Some(fixed_id(kind_of_id::SERVICE, n as u64))
 }
 
 /// A member of staff with a part to play: one of each role.

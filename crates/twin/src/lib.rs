@@ -41,7 +41,7 @@ use block::{BLOCK, Block, Sex};
 use bookings::Booking;
 use calendar::Day;
 pub use calendar::is_bank_holiday;
-pub use cast::{CAST, CAST_HOUSEHOLDS, CastMember, STAFF_CAST, StaffMember, cast};
+pub use cast::{CAST, CAST_HOUSEHOLDS, CastMember, STAFF_CAST, StaffMember, cast, service_id};
 use chance::{Domain, Stream, id};
 use estate::Estate;
 use person::{Address, Identity, Record, World};

@@ -293,6 +293,7 @@ pub struct Eligibility {
 
 #[derive(Deserialize)]
 pub struct ServiceRow {
+    pub key: String,
     pub kind: String,
     pub name: String,
     pub ods: String,

@@ -6,7 +6,7 @@ use kith_fhir::system;
 use serde_json::{Value, json};
 
 use super::{Record, days_between};
-use crate::shape::{concept, hl7, profile};
+use crate::shape::{hl7, profile};
 use crate::tables::{Medicine, TABLES};
 
 impl Record<'_> {
@@ -27,7 +27,7 @@ impl Record<'_> {
             let years = self.stream.between(0, adult_years.clamp(0, 15));
             let days = years * 365 + self.stream.between(30, 380);
             let onset = self.ago(days);
-            let id = self.condition(concept(system::SNOMED, &condition.snomed, &condition.text), onset);
+            let id = self.condition(coded(&condition.snomed, &condition.text), onset);
             for medicine in &condition.medicine {
                 let given = self.stream.chance(medicine.chance);
                 // The cast takes everything that belongs to its conditions, so that stories can rely on it.
@@ -39,7 +39,7 @@ impl Record<'_> {
         if self.pregnant {
             let weeks = if who.cast.is_some() { 20 } else { self.stream.between(5, 39) };
             let onset = self.ago(weeks * 7);
-            self.condition(concept(system::SNOMED, "77386006", "Pregnant"), onset);
+            self.condition(coded("77386006", "Pregnant"), onset);
         }
         if who.cast.is_some_and(|member| member.conditions.contains(&"leg-wound")) {
             let onset = self.ago(24);
@@ -105,7 +105,7 @@ impl Record<'_> {
                 "verificationStatus": hl7("allergyintolerance-verification", "confirmed"),
                 "type": "allergy",
                 "category": [allergen.category],
-                "code": concept(system::SNOMED, &allergen.snomed, &allergen.text),
+                "code": coded(&allergen.snomed, &allergen.text),
                 "patient": self.me(),
                 "recordedDate": since.to_string(),
                 "reaction": [{ "manifestation": [{ "text": allergen.reaction }] }]
@@ -179,4 +179,9 @@ impl Record<'_> {
         }
         self.add("Immunization", body);
     }
+}
+
+/// A SNOMED CT code with our plain words beside it, which are not the code's own description.
+fn coded(snomed: &str, text: &str) -> Value {
+    json!({ "coding": [{ "system": system::SNOMED, "code": snomed }], "text": text })
 }

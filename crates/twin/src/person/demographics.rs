@@ -86,7 +86,7 @@ impl Record<'_> {
                     "valueCodeableConcept": concept(system::CS_NHS_NUMBER_VERIFICATION, "number-present-and-verified", "Number present and verified")
                 }],
                 "system": system::NHS_NUMBER,
-                "value": number
+                "value": number.as_str()
             }]);
         }
         let id = who.patient_id.clone();
@@ -164,7 +164,7 @@ impl Record<'_> {
                 "active": true,
                 "patient": self.me(),
                 "relationship": [concept("http://terminology.hl7.org/CodeSystem/v3-RoleCode", code, words)],
-                "name": [{ "family": family, "given": [given] }],
+                "name": [{ "text": name, "family": family, "given": [given] }],
                 "period": { "start": since.to_string() }
             });
             self.add("RelatedPerson", body);

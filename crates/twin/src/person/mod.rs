@@ -152,12 +152,13 @@ impl<'a> Record<'a> {
         (8 * 60 + 30 + 10 * self.stream.between(0, 48)) as u16
     }
 
-    /// The last working day on or before.
-    fn working_day(&self, mut day: Date) -> Date {
+    /// The last working day on or before, but never before birth.
+    fn working_day(&self, day: Date) -> Date {
+        let mut day = day;
         while crate::calendar::weekday(day) > 4 || crate::calendar::is_bank_holiday(day) {
             day = day.yesterday().unwrap_or(date(2000, 1, 3));
         }
-        day
+        day.max(self.who.born)
     }
 
     fn practice_reference(&self) -> Value {

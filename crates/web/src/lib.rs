@@ -23,12 +23,23 @@
 //! # Ok::<(), minijinja::Error>(())
 //! ```
 
+pub mod about;
 pub mod assets;
 pub mod chart;
+pub mod demo;
+mod error;
 pub mod filters;
 pub mod form;
 pub mod gallery;
 pub mod layers;
+pub mod person;
 pub mod render;
 pub mod reply;
+pub mod router;
 pub mod session;
+pub mod signed;
+pub mod state;
+pub mod team;
+
+pub use router::router;
+pub use state::{AppState, Demo, DemoPerson, DemoStaff};

@@ -1,0 +1,37 @@
+//! The table of contents: every address of the site, grouped by who calls it.
+
+use std::sync::Arc;
+
+use axum::{Extension, Router, middleware};
+
+use crate::layers::{Site, layers};
+use crate::state::{AppState, Routes};
+use crate::{about, demo, gallery, person, signed, team};
+
+/// The whole site: pages, sessions, assets.
+pub fn router(state: AppState, site: &Arc<Site>) -> Router {
+    let mut pages = Router::new();
+    for (path, methods) in public(&state).into_iter().chain(person::routes()).chain(team::routes()) {
+        pages = pages.route(path, methods);
+    }
+    let mut pages = pages
+        .layer(middleware::from_fn_with_state(state.clone(), signed::session))
+        .layer(Extension(Arc::clone(site)))
+        .with_state(state);
+    if site.demo {
+        pages = pages.merge(gallery::router());
+    }
+    layers(pages, site)
+}
+
+/// Pages that need no sign-in.
+fn public(state: &AppState) -> Routes {
+    let mut routes = about::routes();
+    routes.extend(if state.demo.is_some() { demo::routes() } else { demo::closed() });
+    routes
+}
+
+/// Every path that is somebody's own: for the test that each refuses a stranger.
+pub fn guarded_paths() -> Vec<&'static str> {
+    person::routes().into_iter().chain(team::routes()).map(|(path, _)| path).collect()
+}

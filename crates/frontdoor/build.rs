@@ -13,11 +13,13 @@ fn main() {
             .unwrap_or_default();
         files.retain(|p: &std::path::PathBuf| p.extension().is_some_and(|e| e == "toml"));
         files.sort();
-        writeln!(code, "/// File name and text of each file.\npub(crate) const {name}: &[(&str, &str)] = &[").expect("a string");
+        writeln!(code, "/// File name and text of each file.\npub(crate) const {name}: &[(&str, &str)] = &[")
+            .expect("a string");
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
             let short = file.file_name().and_then(|n| n.to_str()).expect("content file names are UTF-8");
             let full = file.canonicalize().expect("listed a moment ago");
+            let full = full.to_str().expect("the source folder's path is UTF-8");
             writeln!(code, "    ({short:?}, include_str!({full:?})),").expect("a string");
         }
         code.push_str("];\n");

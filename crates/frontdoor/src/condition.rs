@@ -5,12 +5,7 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use crate::{
-    Facts, Sex,
-    pathway::Score,
-    phrases::PhraseList,
-    vocabulary::Group,
-};
+use crate::{Facts, Sex, pathway::Score, phrases::PhraseList, vocabulary::Group};
 
 /// A condition as it is written in a pathway file, read and checked against the pathway's own names.
 #[derive(Clone)]
@@ -39,11 +34,17 @@ pub(crate) enum Expr {
     And(Vec<Expr>),
     Or(Vec<Expr>),
     /// Option number `option` of question number `question` was chosen.
-    Chosen { question: usize, option: usize },
+    Chosen {
+        question: usize,
+        option: usize,
+    },
     Answered(usize),
     AtLeast(Quantity, i64),
     Fact(FactTest),
-    Mentions { question: usize, phrases: Arc<PhraseList> },
+    Mentions {
+        question: usize,
+        phrases: Arc<PhraseList>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +53,10 @@ pub(crate) enum Quantity {
     Score(Arc<Score>),
     /// The answer to a number question, in its smallest unit (tenths where it has one decimal).
     Number(usize),
-    Count { question: usize, options: Vec<usize> },
+    Count {
+        question: usize,
+        options: Vec<usize>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -154,10 +158,7 @@ impl FactTest {
             Self::AllergicTo(group) => facts.allergies.iter().any(|f| group.holds(f)),
             Self::Recent { need, days } => facts.recent.iter().any(|contact| {
                 contact.need == *need
-                    && facts
-                        .on
-                        .since(contact.when)
-                        .is_ok_and(|span| (0..=*days).contains(&i64::from(span.get_days())))
+                    && facts.on.since(contact.when).is_ok_and(|span| (0..=*days).contains(&i64::from(span.get_days())))
             }),
             Self::Pregnant => facts.pregnant == Some(true),
             Self::Sex(sex) => facts.sex == *sex,

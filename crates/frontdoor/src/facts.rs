@@ -255,9 +255,14 @@ mod tests {
     #[test]
     fn age_is_whole_months_at_every_edge() {
         let on = date(2026, 11, 20);
-        for (born, months) in
-            [("2026-11-20", 0), ("2025-11-21", 11), ("2025-11-20", 12), ("2010-11-21", 191), ("1980", 556), ("2024-02-29", 32)]
-        {
+        for (born, months) in [
+            ("2026-11-20", 0),
+            ("2025-11-21", 11),
+            ("2025-11-20", 12),
+            ("2010-11-21", 191),
+            ("1980", 556),
+            ("2024-02-29", 32),
+        ] {
             let facts = Facts::from_record(&json!({"birthDate": born}), [], on).unwrap();
             assert_eq!(facts.age_months, months, "{born}");
         }

@@ -49,8 +49,27 @@ struct Placed {
 }
 
 const WORDS: [&str; 21] = [
-    "and", "or", "not", "is", "any", "all", "count", "answered", "mentions", "has_condition", "takes", "allergic_to",
-    "recent", "within", "days", "pregnant", "sex", "age", "age_months", "always", "never",
+    "and",
+    "or",
+    "not",
+    "is",
+    "any",
+    "all",
+    "count",
+    "answered",
+    "mentions",
+    "has_condition",
+    "takes",
+    "allergic_to",
+    "recent",
+    "within",
+    "days",
+    "pregnant",
+    "sex",
+    "age",
+    "age_months",
+    "always",
+    "never",
 ];
 
 /// Whether a name is free for a question, score, definition or phrase list.
@@ -77,9 +96,10 @@ fn tokens(source: &str) -> Result<Vec<Placed>, ConditionError> {
         let (token, taken) = if first.is_whitespace() {
             (None, first.len_utf8())
         } else if let Some(quoted) = rest.strip_prefix('"') {
-            let end = quoted.find(['"', '\n']).filter(|end| quoted[*end..].starts_with('"')).ok_or_else(|| {
-                ConditionError { line, column, message: "this quotation is not closed".into() }
-            })?;
+            let end = quoted
+                .find(['"', '\n'])
+                .filter(|end| quoted[*end..].starts_with('"'))
+                .ok_or_else(|| ConditionError { line, column, message: "this quotation is not closed".into() })?;
             (Some(Token::Text(quoted[..end].to_owned())), end + 2)
         } else if first.is_ascii_digit() {
             let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
@@ -159,9 +179,10 @@ impl Parser<'_> {
     }
 
     fn word(&mut self, what: &str) -> Parsed<String> {
+        let start = self.at;
         match self.next() {
             Token::Word(word) => Ok(word),
-            _ => self.error_at(self.at.saturating_sub(1), format!("expected {what}")),
+            _ => self.error_at(start, format!("expected {what}")),
         }
     }
 

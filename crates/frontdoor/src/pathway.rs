@@ -338,11 +338,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn pathway(&self, raw: RawPathway) -> Result<Pathway, LoadError> {
-        let phrases: Vec<_> = raw
-            .phrase
-            .iter()
-            .map(|p| Arc::new(PhraseList::new(p.id.get_ref(), &p.any, &raw.negations)))
-            .collect();
+        let phrases: Vec<_> =
+            raw.phrase.iter().map(|p| Arc::new(PhraseList::new(p.id.get_ref(), &p.any, &raw.negations))).collect();
         for phrase in &raw.phrase {
             self.check_name(&phrase.id)?;
         }
@@ -479,7 +476,8 @@ impl Reader<'_> {
         for part in raw.part {
             let when = self.condition(&part.when, names)?;
             if mentions_text(&when.expr) {
-                return self.fail(part.when.span(), "words in free text may only raise urgency: use `mentions` in a red flag");
+                return self
+                    .fail(part.when.span(), "words in free text may only raise urgency: use `mentions` in a red flag");
             }
             parts.push(ScorePart { label: part.label, when, points: part.points });
         }
@@ -499,7 +497,10 @@ impl Reader<'_> {
         if parse::is_name(id.get_ref()) {
             Ok(())
         } else {
-            self.fail(id.span(), "a name is made of a to z, 0 to 9 and _, starts with a letter, and is no word of the language")
+            self.fail(
+                id.span(),
+                "a name is made of a to z, 0 to 9 and _, starts with a letter, and is no word of the language",
+            )
         }
     }
 

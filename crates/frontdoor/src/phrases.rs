@@ -38,9 +38,8 @@ impl PhraseList {
 
     fn negated(&self, before: &[String]) -> bool {
         self.negations.iter().any(|negation| {
-            (0..=NEGATION_REACH).any(|gap| {
-                before.len().checked_sub(gap).is_some_and(|end| before[..end].ends_with(negation))
-            })
+            (0..=NEGATION_REACH)
+                .any(|gap| before.len().checked_sub(gap).is_some_and(|end| before[..end].ends_with(negation)))
         })
     }
 }

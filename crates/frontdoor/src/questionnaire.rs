@@ -35,10 +35,9 @@ pub fn write(pathway: &Pathway, facts: &Facts, answers: &Answers, response: &Res
                 Answer::Chosen(ids) if question.kind == Kind::YesNo => {
                     ids.iter().map(|id| json!({"valueBoolean": id == "yes"})).collect()
                 }
-                Answer::Chosen(ids) => ids
-                    .iter()
-                    .map(|id| json!({"valueCoding": {"code": id, "display": question.label(id)}}))
-                    .collect(),
+                Answer::Chosen(ids) => {
+                    ids.iter().map(|id| json!({"valueCoding": {"code": id, "display": question.label(id)}})).collect()
+                }
                 Answer::Number(digits) => {
                     vec![json!({"valueDecimal": digits.parse::<serde_json::Number>().ok()?})]
                 }

@@ -5,8 +5,7 @@
 /// over several texts rather than one.
 pub fn grade(text: &str) -> f64 {
     let sentences = text.split(['.', '?', '!', '\n']).filter(|s| s.contains(char::is_alphabetic)).count();
-    let words: Vec<&str> =
-        text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|w| !w.is_empty()).collect();
     if sentences == 0 || words.is_empty() {
         return 0.0;
     }
@@ -24,7 +23,8 @@ fn syllables(word: &str) -> usize {
         groups += usize::from(is_vowel(c) && !before);
         before = is_vowel(c);
     }
-    let silent = word.ends_with('e') && !word.ends_with("le") || word.ends_with("ed") && !word.ends_with("ted") && !word.ends_with("ded");
+    let silent = word.ends_with('e') && !word.ends_with("le")
+        || word.ends_with("ed") && !word.ends_with("ted") && !word.ends_with("ded");
     groups.saturating_sub(usize::from(silent)).max(1)
 }
 
@@ -36,7 +36,7 @@ mod tests {
     fn plain_words_grade_lower_than_learned_ones() {
         assert!(grade("Is it hard to breathe?") < 3.0);
         assert!(grade("Have you experienced unilateral odynophagia or progressive respiratory deterioration?") > 12.0);
-        assert_eq!(grade(""), 0.0);
+        assert!(grade("").abs() < f64::EPSILON);
         assert_eq!(["throat", "breathe", "swallow", "little", "needed", "medicine"].map(syllables), [1, 1, 2, 2, 2, 3]);
     }
 }

@@ -158,12 +158,22 @@ impl Checker<'_> {
     fn reach(&mut self) {
         for n in 0..self.pathway.questions.len() {
             if self.case(self.model.paths.asked[n]).is_none() {
-                self.report(FindingKind::UnreachableQuestion, &self.pathway.questions[n].id, "nobody is ever asked this", vec![]);
+                self.report(
+                    FindingKind::UnreachableQuestion,
+                    &self.pathway.questions[n].id,
+                    "nobody is ever asked this",
+                    vec![],
+                );
             }
         }
         for n in 0..self.pathway.red_flags.len() {
             if self.case(self.model.paths.flags[n]).is_none() {
-                self.report(FindingKind::DeadRedFlag, &self.pathway.red_flags[n].id, "this can never be raised", vec![]);
+                self.report(
+                    FindingKind::DeadRedFlag,
+                    &self.pathway.red_flags[n].id,
+                    "this can never be raised",
+                    vec![],
+                );
             }
         }
         for (n, rule) in self.pathway.rules.iter().enumerate() {
@@ -172,7 +182,12 @@ impl Checker<'_> {
             let decides = self.bdd.and_not(self.model.paths.decides[n], overruled);
             let decides = self.bdd.and_not(decides, self.model.paths.stopped);
             if self.case(decides).is_none() {
-                self.report(FindingKind::DeadRule, &rule.id, "an earlier rule or a red flag always decides first", vec![]);
+                self.report(
+                    FindingKind::DeadRule,
+                    &rule.id,
+                    "an earlier rule or a red flag always decides first",
+                    vec![],
+                );
             }
         }
     }
@@ -190,7 +205,12 @@ impl Checker<'_> {
         let lost = self.bdd.and_not(self.model.paths.undecided, flagged);
         if let Some(case) = self.case(lost) {
             let story = self.story(&case);
-            self.report(FindingKind::NoDisposition, "default", "no rule is about these answers, and there is no default", story);
+            self.report(
+                FindingKind::NoDisposition,
+                "default",
+                "no rule is about these answers, and there is no default",
+                story,
+            );
         }
     }
 

@@ -120,9 +120,10 @@ impl Model {
             changes.extend(self.answer_changes(&pathway.questions[q], q));
         }
         let mut facts = BTreeSet::new();
-        expr.visit(&mut |e| match e {
-            Expr::Fact(test) => facts.extend(fact_key(test)),
-            _ => {}
+        expr.visit(&mut |e| {
+            if let Expr::Fact(test) = e {
+                facts.extend(fact_key(test));
+            }
         });
         for key in facts {
             changes.extend(self.toggle(&key));
@@ -142,7 +143,8 @@ impl Model {
         match question.kind {
             Kind::YesNo => changes.extend(self.toggle(&Key::Option(q, 0))),
             Kind::AnyOf => {
-                let none: Vec<u32> = (0..question.options.len()).filter(|o| question.options[*o].none).map(variable).collect();
+                let none: Vec<u32> =
+                    (0..question.options.len()).filter(|o| question.options[*o].none).map(variable).collect();
                 for o in (0..question.options.len()).filter(|o| !question.options[*o].none) {
                     let mut to: HashMap<u32, bool> = none.iter().map(|v| (*v, false)).collect();
                     to.insert(variable(o), true);
@@ -274,10 +276,10 @@ impl Builder<'_> {
             let some = self.bdd.any(options.iter().copied());
             all = self.bdd.and(all, some);
             for (o, option) in options.iter().enumerate() {
-                for other in o + 1..options.len() {
+                for (other, another) in options.iter().enumerate().skip(o + 1) {
                     let apart = question.options[o].none || question.options[other].none;
                     if question.kind == Kind::OneOf || apart {
-                        let both = self.bdd.and(*option, options[other]);
+                        let both = self.bdd.and(*option, *another);
                         all = self.bdd.and_not(all, both);
                     }
                 }
@@ -288,11 +290,8 @@ impl Builder<'_> {
 
     fn paths(&mut self, stops: bool) -> Paths {
         let pathway = self.pathway;
-        let mut said: Vec<Said> = pathway
-            .questions
-            .iter()
-            .map(|q| Said { answered: FALSE, options: vec![FALSE; q.options.len()] })
-            .collect();
+        let mut said: Vec<Said> =
+            pathway.questions.iter().map(|q| Said { answered: FALSE, options: vec![FALSE; q.options.len()] }).collect();
         let mut flags = vec![FALSE; pathway.red_flags.len()];
         let mut asked = Vec::new();
         let mut stopped = FALSE;

@@ -73,7 +73,8 @@ impl Case {
     /// A line for the person, one for each question asked, one for the end.
     pub(super) fn story(&self, pathway: &Pathway) -> Vec<String> {
         let years = self.facts.age_years();
-        let mut lines = vec![format!("Somebody aged {years}, sex {}, who {}.", self.facts.sex.word(), join(&self.known))];
+        let mut lines =
+            vec![format!("Somebody aged {years}, sex {}, who {}.", self.facts.sex.word(), join(&self.known))];
         let walk = pathway.walk(&self.facts, &self.answers);
         let stop_after = walk.stop.map_or(usize::MAX, |flag| pathway.red_flags[flag].after);
         for (q, question) in pathway.questions.iter().enumerate() {
@@ -102,9 +103,10 @@ fn join(known: &[String]) -> String {
 pub(super) fn fact_tests(pathway: &Pathway) -> Vec<FactTest> {
     let mut tests = Vec::new();
     let mut look = |c: &Condition| {
-        c.expr.visit(&mut |e| match e {
-            Expr::Fact(test) => tests.push(test.clone()),
-            _ => {}
+        c.expr.visit(&mut |e| {
+            if let Expr::Fact(test) = e {
+                tests.push(test.clone());
+            }
         });
     };
     pathway.questions.iter().flat_map(|q| q.ask_if.iter().chain(&q.known_from)).for_each(&mut look);

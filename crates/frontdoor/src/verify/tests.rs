@@ -1,6 +1,10 @@
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Case, FindingKind, check, is_fact, model::{Key, Model}, story::{digits, fact_tests}};
+use super::{
+    Case, FindingKind, check, is_fact,
+    model::{Key, Model},
+    story::{digits, fact_tests},
+};
 use crate::{
     Answer, Answers, Facts, Pathway, Pathways, Sex, Step, Urgency,
     bdd::Bdd,
@@ -68,14 +72,17 @@ fn anybody(pathway: &Pathway, model: &Model, dice: &mut Dice) -> (Facts, Answers
         }
     }
     let mut answers = Answers::new();
+    // Half of them say yes to little, so that they get far.
+    let yes_to_one_in = if dice.one_in(2) { 2 } else { 15 };
     for (q, question) in pathway.questions.iter().enumerate() {
         let chosen = |o: usize| Answer::Chosen(vec![question.options[o].id.clone()]);
         let calm = question.options.iter().position(|o| o.none);
         let answer = match question.kind {
             _ if question.optional && dice.one_in(3) => Answer::Skipped,
-            Kind::YesNo | Kind::OneOf => chosen(dice.roll(question.options.len())),
+            Kind::YesNo => chosen(usize::from(!dice.one_in(yes_to_one_in))),
+            Kind::OneOf => chosen(dice.roll(question.options.len())),
             Kind::AnyOf => match calm {
-                Some(none) if dice.one_in(2) => chosen(none),
+                Some(none) if !dice.one_in(yes_to_one_in) => chosen(none),
                 _ => {
                     let some = question.options.iter().filter(|o| !o.none);
                     let mut ids: Vec<String> = some.filter(|_| dice.one_in(2)).map(|o| o.id.clone()).collect();
@@ -191,12 +198,22 @@ fn the_model_that_is_proved_is_the_engine_that_runs() {
 
             let holds = |f| bdd.value(f, &values);
             let paths = &model.paths;
-            let predicted: Vec<&str> =
-                pathway.questions.iter().zip(&paths.asked).filter(|(_, f)| holds(**f)).map(|(q, _)| q.id.as_str()).collect();
+            let predicted: Vec<&str> = pathway
+                .questions
+                .iter()
+                .zip(&paths.asked)
+                .filter(|(_, f)| holds(**f))
+                .map(|(q, _)| q.id.as_str())
+                .collect();
             assert_eq!(asked, predicted, "{}", pathway.id);
             assert_eq!(stopped, holds(paths.stopped));
-            let flags: Vec<&str> =
-                pathway.red_flags.iter().zip(&paths.flags).filter(|(_, f)| holds(**f)).map(|(r, _)| r.id.as_str()).collect();
+            let flags: Vec<&str> = pathway
+                .red_flags
+                .iter()
+                .zip(&paths.flags)
+                .filter(|(_, f)| holds(**f))
+                .map(|(r, _)| r.id.as_str())
+                .collect();
             let mut raised = end.red_flags.clone();
             raised.sort_by_key(|id| pathway.red_flags.iter().position(|f| f.id == *id));
             assert_eq!(raised, flags);
@@ -315,6 +332,9 @@ fn a_sound_pathway_is_found_sound() {
     assert_eq!(findings(&[]), []);
 }
 
+/// What must be found, where, and the texts to replace.
+type Broken<'a> = (FindingKind, &'a str, Vec<(&'a str, &'a str)>);
+
 #[test]
 fn each_way_to_break_a_pathway_is_caught_and_told() {
     let default = &SOUND[SOUND.find("[default]").unwrap()..];
@@ -323,7 +343,7 @@ fn each_way_to_break_a_pathway_is_caught_and_told() {
         reason = \"r\"\nadvice = []\nsafety_net = \"s\"\nfor_professional = \"p\"\n\n[[rule]]";
     let first_rule = "[[rule]]\nid = \"hides\"\nwhen = \"any(danger: bleeding)\"\nurgency = \"self-care\"\nneed = \"self-care\"\n\
         title = \"t\"\nreason = \"r\"\nadvice = []\nsafety_net = \"s\"\nfor_professional = \"p\"\n\n[[rule]]";
-    let cases: Vec<(FindingKind, &str, Vec<(&str, &str)>)> = vec![
+    let cases: Vec<Broken> = vec![
         (FindingKind::NoDisposition, "default", vec![(default, "")]),
         (
             FindingKind::UnreachableQuestion,
@@ -344,7 +364,10 @@ fn each_way_to_break_a_pathway_is_caught_and_told() {
             "bleeding",
             vec![
                 ("long >= 14", "long >= 14 and not any(danger: bleeding)"),
-                ("urgency = \"routine\"\nneed = \"gp-routine\"", "urgency = \"within-2-hours\"\nneed = \"urgent-treatment\""),
+                (
+                    "urgency = \"routine\"\nneed = \"gp-routine\"",
+                    "urgency = \"within-2-hours\"\nneed = \"urgent-treatment\"",
+                ),
                 ("urgency = \"within-2-hours\"", "urgency = \"same-day\""),
             ],
         ),
@@ -354,7 +377,10 @@ fn each_way_to_break_a_pathway_is_caught_and_told() {
             "bleeding",
             vec![
                 ("[[rule]]", late_999),
-                ("\"within-2-hours\"\nneed = \"urgent-treatment\"", "\"emergency-department\"\nneed = \"emergency-department\""),
+                (
+                    "\"within-2-hours\"\nneed = \"urgent-treatment\"",
+                    "\"emergency-department\"\nneed = \"emergency-department\"",
+                ),
             ],
         ),
         (FindingKind::UnknownNeed, "long", vec![("gp-routine", "gp-sometime")]),

@@ -157,7 +157,8 @@ impl FactTest {
             Self::Takes(group) => facts.medicines.iter().any(|f| group.holds(f)),
             Self::AllergicTo(group) => facts.allergies.iter().any(|f| group.holds(f)),
             Self::Recent { need, days } => facts.recent.iter().any(|contact| {
-                contact.need == *need
+                contact.seen
+                    && contact.need == *need
                     && facts.on.since(contact.when).is_ok_and(|span| (0..=*days).contains(&i64::from(span.get_days())))
             }),
             Self::Pregnant => facts.pregnant == Some(true),

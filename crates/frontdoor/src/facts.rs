@@ -43,6 +43,8 @@ pub struct RecentContact {
     /// Code of `content/vocabulary/needs.toml`.
     pub need: String,
     pub when: Date,
+    /// The person was seen or the request completed; false while it is only asked for or booked.
+    pub seen: bool,
 }
 
 /// What conditions may ask about a person, on a day.
@@ -148,13 +150,13 @@ impl Facts {
                 self.allergies.push(fact(&resource["code"]));
             }
             Some("ServiceRequest") if status != Some("entered-in-error") => {
-                self.add_recent(&[&resource["code"]], &resource["authoredOn"]);
+                self.add_recent(&[&resource["code"]], &resource["authoredOn"], status == Some("completed"));
             }
             Some("Appointment") if matches!(status, Some("booked" | "arrived" | "fulfilled")) => {
-                self.add_recent(&each(&resource["serviceType"]), &resource["start"]);
+                self.add_recent(&each(&resource["serviceType"]), &resource["start"], status == Some("fulfilled"));
             }
             Some("Encounter") if status == Some("finished") => {
-                self.add_recent(&[&resource["serviceType"]], &resource["period"]["start"]);
+                self.add_recent(&[&resource["serviceType"]], &resource["period"]["start"], true);
             }
             _ => {}
         }
@@ -167,7 +169,7 @@ impl Facts {
             .is_some_and(|since| days_since(since, self.on).is_some_and(|d| d <= PREGNANCY_DAYS))
     }
 
-    fn add_recent(&mut self, concepts: &[&Value], when: &Value) {
+    fn add_recent(&mut self, concepts: &[&Value], when: &Value, seen: bool) {
         let Some(when) = when.as_str().and_then(day) else { return };
         if days_since(when, self.on).is_none_or(|d| d > RECENT_DAYS) {
             return;
@@ -176,7 +178,7 @@ impl Facts {
             if coding["system"] == system::CS_NEED
                 && let Some(need) = coding["code"].as_str()
             {
-                self.recent.push(RecentContact { need: need.to_owned(), when });
+                self.recent.push(RecentContact { need: need.to_owned(), when, seen });
             }
         }
     }
@@ -308,7 +310,21 @@ mod tests {
         assert_eq!(texts(&facts.medicines), [("Warfarin".into(), true)]);
         assert_eq!(texts(&facts.allergies), [("Penicillin".into(), true)]);
         assert_eq!(facts.pregnant, Some(true));
-        assert_eq!(facts.recent, [RecentContact { need: "minor-eye".into(), when: date(2026, 11, 1) }]);
+        assert_eq!(facts.recent, [RecentContact { need: "minor-eye".into(), when: date(2026, 11, 1), seen: true }]);
+    }
+
+    #[test]
+    fn asking_or_booking_is_not_yet_having_been_treated() {
+        let need = || json!([concept(system::CS_NEED, "minor-eye", "")]);
+        let booked = json!({"resourceType": "Appointment", "status": "booked", "start": "2026-11-20T09:00:00Z",
+                            "serviceType": need()});
+        let asked = json!({"resourceType": "ServiceRequest", "status": "active", "authoredOn": "2026-11-19",
+                           "code": need()[0]});
+        let seen = json!({"resourceType": "Encounter", "status": "finished", "serviceType": need()[0],
+                          "period": {"start": "2026-11-10T23:30:00+00:00"}});
+        let patient = json!({"birthDate": "1990-01-01"});
+        let facts = Facts::from_record(&patient, [&booked, &asked, &seen], date(2026, 11, 20)).unwrap();
+        assert_eq!(facts.recent.iter().map(|c| c.seen).collect::<Vec<_>>(), [false, false, true]);
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Question {
 }
 
 /// Where a rule, a red flag or the default leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     pub urgency: Urgency,
     /// Code of `content/vocabulary/needs.toml`.

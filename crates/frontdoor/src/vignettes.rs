@@ -142,7 +142,7 @@ fn facts(made_up: &VignetteFacts, vocabulary: &Vocabulary) -> Result<Facts, Stri
     facts.allergies = examples(&made_up.allergic_to)?;
     for contact in &made_up.recent {
         let when = DAY.checked_sub(contact.days_ago.days()).map_err(|e| e.to_string())?;
-        facts.recent.push(RecentContact { need: contact.need.clone(), when });
+        facts.recent.push(RecentContact { need: contact.need.clone(), when, seen: true });
     }
     Ok(facts)
 }

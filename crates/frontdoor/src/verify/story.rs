@@ -57,7 +57,7 @@ impl Case {
                 FactTest::Recent { need, days } => {
                     if let Ok(when) = DAY.checked_sub(days.days()) {
                         known.push(format!("was helped with {need} {days} days ago"));
-                        person.recent.push(RecentContact { need: need.clone(), when });
+                        person.recent.push(RecentContact { need: need.clone(), when, seen: true });
                     }
                 }
                 FactTest::Pregnant | FactTest::Sex(_) => {}

@@ -66,7 +66,11 @@ fn anybody(pathway: &Pathway, model: &Model, dice: &mut Dice) -> (Facts, Answers
             FactTest::AllergicTo(group) => facts.allergies.push(group.example()),
             FactTest::Recent { need, days } => {
                 let ago = jiff::Span::new().days(days + 1 - dice.roll(3) as i64);
-                facts.recent.push(RecentContact { need, when: facts.on.checked_sub(ago).unwrap() });
+                facts.recent.push(RecentContact {
+                    need,
+                    when: facts.on.checked_sub(ago).unwrap(),
+                    seen: !dice.one_in(3),
+                });
             }
             FactTest::Pregnant | FactTest::Sex(_) => {}
         }

@@ -61,7 +61,8 @@ impl Prefix {
 
     /// Compares a number with the one asked for; `low..high` is what its digits imply (or a tenth around it for `ap`).
     fn numbers(self, target: f64, value: f64, (low, high): (f64, f64)) -> bool {
-        let within = low <= target && target < high || target == value;
+        // The second holds where the span is too narrow for the numbers a computer has.
+        let within = low <= target && target < high || target.total_cmp(&value).is_eq();
         match self {
             Self::Eq => within,
             Self::Ne => !within,

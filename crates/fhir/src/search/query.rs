@@ -171,7 +171,7 @@ impl Criterion {
     pub fn matches_terms(&self, terms: &[Term]) -> bool {
         let modifier = self.modifier.as_ref();
         if modifier == Some(&Modifier::Missing) {
-            return self.operands.iter().any(|operand| *operand == Operand::Missing(terms.is_empty()));
+            return self.operands.contains(&Operand::Missing(terms.is_empty()));
         }
         let found = self.operands.iter().any(|operand| terms.iter().any(|term| operand.matches(term, modifier)));
         if modifier == Some(&Modifier::Not) { !found } else { found }
@@ -286,6 +286,7 @@ impl Query {
     }
 
     /// Sets the page size.
+    #[must_use]
     pub fn limit(mut self, count: usize) -> Self {
         self.count = Some(count);
         self
@@ -297,7 +298,7 @@ impl Query {
         for (name, value) in pairs {
             match name.as_str() {
                 "_count" => {
-                    query.count = Some(value.parse().map_err(|_| QueryError::value("_count", "a whole number"))?)
+                    query.count = Some(value.parse().map_err(|_| QueryError::value("_count", "a whole number"))?);
                 }
                 "_sort" => {
                     for key in value.split(',') {

@@ -35,7 +35,7 @@ impl<'a> AuditEvent<'a> {
         common::text(kind, "display").or_else(|| common::text(kind, "code"))
     }
 
-    fn agent(&self) -> Option<&'a Value> {
+    fn agent(self) -> Option<&'a Value> {
         let agents = common::list(self.0, "agent");
         agents.iter().find(|agent| agent.get("requestor") == Some(&Value::Bool(true))).or_else(|| agents.first())
     }

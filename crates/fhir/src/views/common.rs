@@ -256,7 +256,7 @@ pub fn telecom<'a>(resource: &'a Value, system: &str) -> Option<&'a str> {
 }
 
 /// The address to use: the home one, else any that is not old.
-pub fn address<'a>(resource: &'a Value) -> Option<&'a Value> {
+pub fn address(resource: &Value) -> Option<&Value> {
     let addresses = list(resource, "address");
     addresses
         .iter()
@@ -265,7 +265,7 @@ pub fn address<'a>(resource: &'a Value) -> Option<&'a Value> {
 }
 
 /// An address as lines to print: street lines, city, district or county, postcode; else its text by lines.
-pub fn address_lines<'a>(address: &'a Value) -> Vec<&'a str> {
+pub fn address_lines(address: &Value) -> Vec<&str> {
     let mut lines = texts(address, "line");
     lines.extend(["city", "district", "state", "postalCode"].iter().filter_map(|key| text(address, key)));
     if lines.is_empty() {

@@ -39,7 +39,7 @@ impl<'a> DocumentReference<'a> {
         common::references(self.0, "author").first().copied()
     }
 
-    fn attachment(&self) -> Option<&'a Value> {
+    fn attachment(self) -> Option<&'a Value> {
         common::list(self.0, "content").first()?.get("attachment")
     }
 

@@ -102,7 +102,7 @@ impl<'a> Patient<'a> {
         common::concept_of(self.communication()?, "language")
     }
 
-    fn communication(&self) -> Option<&'a Value> {
+    fn communication(self) -> Option<&'a Value> {
         let languages = common::list(self.0, "communication");
         let preferred = |item: &&Value| item.get("preferred") == Some(&Value::Bool(true));
         languages.iter().find(preferred).or_else(|| languages.first())
@@ -123,7 +123,7 @@ impl<'a> Patient<'a> {
         common::code_in(self.ethnicity()?, system::CS_ETHNIC_CATEGORY)
     }
 
-    fn ethnicity(&self) -> Option<&'a Value> {
+    fn ethnicity(self) -> Option<&'a Value> {
         common::extension_value(self.0, system::EXT_ETHNIC_CATEGORY, "valueCodeableConcept")
     }
 

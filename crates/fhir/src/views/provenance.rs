@@ -24,7 +24,7 @@ impl<'a> Provenance<'a> {
         common::concept_of(self.0, "activity")
     }
 
-    fn agent(&self) -> Option<&'a Value> {
+    fn agent(self) -> Option<&'a Value> {
         common::list(self.0, "agent").first()
     }
 

@@ -81,7 +81,9 @@ fn collect<'a>(parent: &'a Value, depth: usize, out: &mut Vec<AnsweredItem<'a>>)
             answers: answers.iter().filter_map(words).collect(),
             codes: answers.iter().filter_map(|answer| common::text(answer.get("valueCoding")?, "code")).collect(),
         });
-        answers.iter().for_each(|answer| collect(answer, depth + 1, out));
+        for answer in answers {
+            collect(answer, depth + 1, out);
+        }
         collect(item, depth + 1, out);
     }
 }

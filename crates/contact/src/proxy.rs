@@ -248,15 +248,17 @@ fn related_person(new: &NewProxy, name: &str, birth: Option<Date>, today: Date) 
 }
 
 /// Ends a permission (`RelatedPerson/…`) now: from here on that somebody sees nothing of this person. The person
-/// themselves, the one who acts, or a member of staff may end it. Ending it twice is no error.
+/// themselves or a member of staff may end it. Ending it twice is no error.
 pub async fn end_proxy(access: &Access, permission: &str) -> Result<(), Error> {
     let entry = access.read(permission).await?;
     let today = time::day(access.now());
     let proxy = read(&entry.value, today).ok_or(kith_trust::Error::NotFound)?;
     let patient = text(&entry.value, "/patient/reference").unwrap_or_default().to_owned();
     let actor = access.actor();
-    let theirs = actor.reference == patient || actor.reference == proxy.who;
-    if !theirs && !actor.role.is_staff() && actor.role != Role::System {
+    if actor.reference == proxy.who {
+        return Err(Error::Refused { why: "Ask the person you act for, or their practice, to end this.".to_owned() });
+    }
+    if actor.reference != patient && !actor.role.is_staff() && actor.role != Role::System {
         return Err(kith_trust::Error::NotFound.into());
     }
     if entry.value.get("active").and_then(Value::as_bool) == Some(false) {

@@ -104,7 +104,7 @@ impl DirectoryCache {
 pub async fn load(access: &Access) -> Result<Directory, Error> {
     let mut resources: Vec<Arc<Value>> = Vec::new();
     for kind in TYPES {
-        let mut query = Query::new(kind)?.limit(PAGE);
+        let mut query = Query::new(kind).map_err(|e| Error::Unsearchable { what: e.to_string() })?.limit(PAGE);
         loop {
             let page = access.search(&query).await?;
             resources.extend(page.entries.into_iter().map(|entry| entry.value));

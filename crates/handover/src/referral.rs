@@ -251,6 +251,11 @@ pub fn return_with(
     let mut writes = Writes::default();
     let task = step(&open.task, &Step::Return { reason: reason.to_owned() }, &by.who, now)?;
     writes.update(task, open.task_version);
+    // The team that sent it back is no longer the one asked, and has no more business in the record.
+    let mut returned = open.request.clone();
+    build::set(&mut returned, "performer", json!([build::reference_display(&from.reference, &from.name)]));
+    build::set(&mut returned, "occurrencePeriod", build::period(None, Some(due)));
+    writes.update(returned, open.request_version);
     let mut back = task_for(
         TaskKind::FollowUp,
         person,
@@ -431,7 +436,6 @@ pub fn close(
         told.push(message);
     }
     can_close(&open.task, Told::by(&writes.creates, &open.request, &by.team.reference))?;
-    // Closing is for the whole team: a request claimed by somebody else is refused by the step itself.
     let last = match ending {
         Ending::Done => Step::Complete { outcome: for_person.to_owned(), told },
         Ending::CalledOff => Step::Cancel { reason: for_person.to_owned() },

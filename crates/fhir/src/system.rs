@@ -62,6 +62,9 @@ kith! {
     CS_CATEGORY = "CodeSystem"/"category";
     /// Urgency of a disposition: see `frontdoor::Urgency`.
     CS_URGENCY = "CodeSystem"/"urgency";
+    /// Why an appointment was cancelled: `no-longer-needed`, `cannot-make-it`, `booked-by-mistake`,
+    /// `service-unavailable`.
+    CS_CANCEL_REASON = "CodeSystem"/"cancel-reason";
     /// Marks what was flagged on the way in, e.g. an NHS number that fails its check digit.
     CS_IMPORT_FLAG = "CodeSystem"/"import-flag";
     /// Canonical URL prefix of pathways: `<this>/<pathway id>`.
@@ -78,6 +81,8 @@ kith! {
     EXT_SEX = "StructureDefinition"/"eligible-sex";
     EXT_OPEN_BANK_HOLIDAYS = "StructureDefinition"/"open-bank-holidays";
     EXT_MODE = "StructureDefinition"/"mode";
+    /// When a person arrived for an Appointment (`valueDateTime`).
+    EXT_ARRIVED = "StructureDefinition"/"arrived";
     EXT_CHANNEL = "StructureDefinition"/"channel";
     EXT_DISPOSITION = "StructureDefinition"/"disposition";
     EXT_CLAIMED_BY = "StructureDefinition"/"claimed-by";

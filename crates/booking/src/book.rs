@@ -9,7 +9,7 @@ use kith_trust::{Access, Change, Entry, Error as Door};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::model::{Appointment, Booked, BookingRequest, Hold, HoldId, Slot, id_of};
+use crate::model::{Appointment, Booked, BookingRequest, Hold, HoldId, Slot, Status, id_of};
 use crate::notice::{self, Notice};
 use crate::offers::next_times;
 use crate::rules;
@@ -192,7 +192,10 @@ fn keyed_id(request: &BookingRequest) -> Option<String> {
     Some(Uuid::new_v5(&KEYED, format!("{}|{key}", request.patient).as_bytes()).to_string())
 }
 
-async fn booked_before(
+/// The booking that this request's key made before, if it did and still stands: for whoever commits a change with
+/// [`prepare_confirm`] in it and is told `Taken` or `Conflict` by a form sent twice. `None` without a key.
+/// [`Error::KeyReused`] if the key booked another time, or one cancelled since.
+pub async fn booked_before(
     access: &Access,
     directory: &Directory,
     request: &BookingRequest,
@@ -204,7 +207,7 @@ async fn booked_before(
         Err(error) => return Err(error.into()),
     };
     let seen = Appointment::of(&entry.value).ok_or(Error::Foreign)?;
-    if !seen.slots.contains(&request.slot) {
+    if seen.status == Status::Cancelled || !seen.slots.contains(&request.slot) {
         return Err(Error::KeyReused);
     }
     let service = seen.service.unwrap_or_else(|| Named { reference: String::new(), name: String::new() });
@@ -222,7 +225,8 @@ async fn booked_before(
 /// Puts a booking into a change that may hold more (a ServiceRequest, answers): the appointment, the slot's status, the
 /// firm time in place of the hold, the service's Task, the notice and the reminder. Nothing is booked until the caller
 /// commits; then `Error::Taken` of the door means that somebody else was faster ([`crate::explain`] says so with the next
-/// times), and a `Conflict` that the slot changed meanwhile: prepare again.
+/// times), and a `Conflict` that the slot changed meanwhile: prepare again. Where the request has a key, ask
+/// [`booked_before`] first.
 ///
 /// The Task has the appointment's id. `request.based_on` may name a resource of the same change.
 pub async fn prepare_confirm(
@@ -250,16 +254,20 @@ pub async fn prepare_confirm(
         }
     };
     let id = keyed_id(request).unwrap_or_else(|| Uuid::now_v7().to_string());
-    let value = appointment(&time, directory, &Details {
-        patient: Named { reference: request.patient.clone(), name },
-        service: service.clone(),
-        need: request.need.clone(),
-        mode: request.mode.unwrap_or(time.schedule.mode),
-        reason: request.reason.clone(),
-        instruction: request.instruction.clone(),
-        based_on: request.based_on.clone(),
-        created: now,
-    });
+    let value = appointment(
+        &time,
+        directory,
+        &Details {
+            patient: Named { reference: request.patient.clone(), name },
+            service: service.clone(),
+            need: request.need.clone(),
+            mode: request.mode.unwrap_or(time.schedule.mode),
+            reason: request.reason.clone(),
+            instruction: request.instruction.clone(),
+            based_on: request.based_on.clone(),
+            created: now,
+        },
+    );
     let reference = change.create(build::with_id(value, &id));
     if let Some(hold) = hold {
         change.release(&hold.to_string());

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use kith_directory::{Directory, Mode, Named};
 use kith_fhir::search::Query;
-use kith_fhir::{Value, build, json, views};
+use kith_fhir::{Value, build, json, system, views};
 use kith_trust::{Access, Change, Entry, Error as Door, Record};
 
 use crate::book::{Details, TRIES, Time, appointment, turn};
@@ -14,9 +14,6 @@ use crate::model::{Appointment, CancelReason, Changed, HoldId, Status, id_of};
 use crate::notice::{self, Notice};
 use crate::offers::unsearchable;
 use crate::rules::{self, Act};
-
-/// Code system of why an appointment was cancelled.
-const CS_CANCEL_REASON: &str = "https://fhir.kith.example/CodeSystem/cancel-reason";
 
 /// An appointment and what hangs on it, as they stand.
 struct Standing {
@@ -178,7 +175,7 @@ async fn try_reschedule(
         for name in ["start", "end", "minutesDuration", "slot", "participant", "description"] {
             build::set(value, name, moved.get(name).cloned().unwrap_or(Value::Null));
         }
-        build::set_extension(value, build::extension_code(kith_fhir::system::EXT_MODE, time.schedule.mode.code()));
+        build::set_extension(value, build::extension_code(system::EXT_MODE, time.schedule.mode.code()));
     });
     standing.write_task(&mut change, |task| {
         build::Task::set_due(task, time.slot.start, now);
@@ -197,16 +194,20 @@ async fn try_reschedule(
 
 /// The appointment as it would be made at another time.
 fn moved(time: &Time, directory: &Directory, seen: &Appointment, service: &Named) -> Value {
-    appointment(time, directory, &Details {
-        patient: seen.patient.clone(),
-        service: service.clone(),
-        need: seen.need.clone(),
-        mode: Mode::InPerson,
-        reason: String::new(),
-        instruction: String::new(),
-        based_on: None,
-        created: Timestamp::UNIX_EPOCH,
-    })
+    appointment(
+        time,
+        directory,
+        &Details {
+            patient: seen.patient.clone(),
+            service: service.clone(),
+            need: seen.need.clone(),
+            mode: Mode::InPerson,
+            reason: String::new(),
+            instruction: String::new(),
+            based_on: None,
+            created: Timestamp::UNIX_EPOCH,
+        },
+    )
 }
 
 /// Cancels an appointment: the time is free again, its Task is cancelled and the person is told. If they still need help
@@ -234,7 +235,7 @@ async fn try_cancel(
     let mut change = Change::new(Act::Cancel.reason());
     standing.free(&mut change).await?;
     standing.write(&mut change, status, |value| {
-        build::set(value, "cancelationReason", build::concept(CS_CANCEL_REASON, reason.code(), reason.words()));
+        build::set(value, "cancelationReason", build::concept(system::CS_CANCEL_REASON, reason.code(), reason.words()));
     });
     standing.write_task(&mut change, |task| {
         build::set(task, "statusReason", build::concept_text(reason.words()));
@@ -262,12 +263,7 @@ async fn try_cancel(
         None => None,
     };
     access.commit(change).await?;
-    Ok(Changed {
-        appointment: reference.to_owned(),
-        status,
-        late: rules::is_late(standing.seen.start, now),
-        follow_up,
-    })
+    Ok(Changed { appointment: reference.to_owned(), status, late: rules::is_late(standing.seen.start, now), follow_up })
 }
 
 /// Marks an appointment as missed. The person is told kindly, and the service gets a follow-up Task: somebody who does not
@@ -301,15 +297,12 @@ async fn try_arrive(access: &Access, reference: &str) -> Result<Changed, Error> 
     let mut change = Change::new(Act::Arrive.reason());
     let arrived = build::instant(now);
     standing.write(&mut change, status, |value| {
-        build::set_extension(value, build::extension(EXT_ARRIVED, "valueDateTime", json!(arrived)));
+        build::set_extension(value, build::extension(system::EXT_ARRIVED, "valueDateTime", json!(arrived)));
     });
     standing.write_task(&mut change, |task| build::Task::set_status(task, "in-progress", now));
     access.commit(change).await?;
     Ok(Changed { appointment: reference.to_owned(), status, late: false, follow_up: None })
 }
-
-/// When the person arrived (`valueDateTime`), for waiting times.
-const EXT_ARRIVED: &str = "https://fhir.kith.example/StructureDefinition/arrived";
 
 /// Puts the end of an appointment into a change that holds what was found and done (Encounter, notes): the appointment is
 /// fulfilled and its Task completed with `outcome`, in words without clinical detail.

@@ -9,6 +9,40 @@
 //! [`prepare_confirm`] and [`prepare_fulfil`] put their part into a larger change.
 //!
 //! The rules are pure functions in [`rules`] and [`free`].
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use kith_booking::{BookingRequest, Wanted, confirm, free_slots, hold};
+//! use kith_fhir::json;
+//! use kith_trust::{Actor, Change, Purpose};
+//!
+//! let door = kith_trust::testing::door().await?;
+//! door.set_clock(Some("2026-11-20T09:00:00Z".parse()?));
+//! let kith = door.system("example");
+//! let mut change = Change::new("lay out");
+//! change.create(json!({"resourceType": "HealthcareService", "id": "eyes", "name": "Bright Eyes"}));
+//! change.create(json!({"resourceType": "Schedule", "id": "eyes", "actor": [{"reference": "HealthcareService/eyes"}]}));
+//! change.create(json!({"resourceType": "Slot", "id": "nine", "status": "free", "schedule": {"reference": "Schedule/eyes"},
+//!     "start": "2026-11-23T09:00:00+00:00", "end": "2026-11-23T09:20:00+00:00"}));
+//! change.create(json!({"resourceType": "Patient", "id": "ada", "name": [{"given": ["Ada"], "family": "Okafor"}]}));
+//! kith.commit(change).await?;
+//! let directory = kith_directory::load(&kith).await?;
+//!
+//! let ada = door.enter(Actor::person("ada", "Ada Okafor", "example"), Purpose::OwnRecord);
+//! let wanted = Wanted::new("eyes", "urgent-eye", ada.now(), "2026-11-27T00:00:00Z".parse()?);
+//! let offers = free_slots(&ada, &directory, &wanted, 5).await?;
+//! let held = hold(&ada, &directory, &offers[0].slot, None).await?;
+//! let request = BookingRequest {
+//!     patient: "Patient/ada".to_owned(),
+//!     slot: held.slot.clone(),
+//!     need: "urgent-eye".to_owned(),
+//!     ..BookingRequest::default()
+//! };
+//! let booked = confirm(&ada, &directory, held.id, &request).await?;
+//! assert_eq!(booked.service.name, "Bright Eyes");
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! # Ok::<(), std::io::Error>(())
+//! ```
 
 mod book;
 mod change;
@@ -20,13 +54,13 @@ mod notice;
 mod offers;
 pub mod rules;
 
-pub use book::{book, confirm, hold, prepare_confirm, release};
+pub use book::{book, booked_before, confirm, hold, prepare_confirm, release};
 pub use change::{arrive, cancel, did_not_attend, fulfil, prepare_fulfil, reschedule};
 pub use day::day_list;
 pub use error::{Error, explain};
 pub use model::{
-    Appointment, Booked, BookingRequest, CancelReason, Capacity, Changed, DayEntry, Hold, HoldId, NotAHold, Offer, Status,
-    Wanted,
+    Appointment, Booked, BookingRequest, CancelReason, Capacity, Changed, DayEntry, Hold, HoldId, NotAHold, Offer,
+    Status, Wanted,
 };
 pub use notice::{REMINDER, TOPIC, remind};
 pub use offers::{capacity, free_slots};

@@ -89,7 +89,8 @@ struct Model {
 impl Model {
     /// The slots that are taken at `now`, but for those of a hold and a booking.
     fn taken(&self, now: Timestamp, but_hold: Option<usize>, but_booking: Option<usize>) -> Vec<usize> {
-        let holds = self.holds.iter().enumerate().filter(|(at, hold)| hold.kept && hold.until > now && Some(*at) != but_hold);
+        let holds =
+            self.holds.iter().enumerate().filter(|(at, hold)| hold.kept && hold.until > now && Some(*at) != but_hold);
         let made = self.bookings.iter().enumerate().filter(|(at, made)| made.stands && Some(*at) != but_booking);
         holds.map(|(_, hold)| hold.slot).chain(made.map(|(_, made)| made.slot)).collect()
     }
@@ -145,7 +146,8 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 }
             }
             Step::Book { person, slot } => {
-                let booked = given(book(&actor(&place, person), &place.directory, &request(person, &slots[slot])).await)?;
+                let booked =
+                    given(book(&actor(&place, person), &place.directory, &request(person, &slots[slot])).await)?;
                 prop_assert_eq!(booked.is_some(), can(model.taken(now, None, None), slot));
                 if let Some(booked) = booked {
                     model.bookings.push(Made { appointment: booked.appointment, person, slot, stands: true });

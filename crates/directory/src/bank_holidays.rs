@@ -67,6 +67,7 @@ mod tests {
     use jiff::civil::{Weekday, date};
 
     /// Easter Sunday by the anonymous Gregorian computus (Nature, 20 April 1876; Meeus, Astronomical Algorithms, ch. 8).
+    #[allow(clippy::many_single_char_names, reason = "as published")]
     fn easter(year: i16) -> Date {
         let y = i32::from(year);
         let (a, b, c) = (y % 19, y / 100, y % 100);

@@ -43,7 +43,7 @@ async fn a_change_to_the_directory_shows_and_bookings_cost_no_reload() {
     assert_eq!(first.service("eyes").unwrap().name, "Bright Eyes", "a snapshot in use does not change");
 
     // With an age, the change shows when the age is up, or when the cache is told to forget.
-    let slow = DirectoryCache::with_max_age(Duration::from_secs(3600));
+    let slow = DirectoryCache::with_max_age(Duration::from_hours(1));
     let kept = slow.get(&person).await.unwrap();
     let mut change = Change::new("rename");
     change.put(optician("eyes", "Brightest Eyes"));

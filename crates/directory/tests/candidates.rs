@@ -61,7 +61,12 @@ fn neighbourhood() -> Directory {
         service("dentist", "dental-practice", &dentist, &json!({"characteristic": new_children})),
         service("near", "general-practice", &practice, &json!({})),
         service("far", "general-practice", &practice, &json!({})),
-        service("eyes", "optician", &["urgent-eye"], &json!({"communication": [{"coding": [{"system": system::BCP47, "code": "ur"}]}]})),
+        service(
+            "eyes",
+            "optician",
+            &["urgent-eye"],
+            &json!({"communication": [{"coding": [{"system": system::BCP47, "code": "ur"}]}]}),
+        ),
         service("steps", "optician", &["urgent-eye"], &json!({})),
         service("closed", "optician", &["urgent-eye"], &json!({"active": false})),
     ];

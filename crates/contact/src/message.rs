@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use kith_fhir::{Value, json, system};
+use kith_fhir::{Value, build, json, system};
 use kith_trust::{Access, Change, Entry, Record, Role};
 
 use crate::error::Error;
-use crate::fields::{concept, extension, fresh_id, has_code, items, own_reference, reference, text};
+use crate::fields::{extension, fresh_id, has_code, items, own_reference, text};
 use crate::notification::{Notification, TemplateId};
 use crate::preferences::Channel;
 use crate::proxy;
@@ -62,6 +62,15 @@ impl Party {
     pub fn new(reference: &str, name: &str) -> Self {
         Self { reference: reference.to_owned(), name: name.to_owned() }
     }
+
+    /// As a FHIR Reference with the name as its display.
+    pub fn reference(&self) -> Value {
+        if self.name.is_empty() {
+            build::reference(&self.reference)
+        } else {
+            build::reference_display(&self.reference, &self.name)
+        }
+    }
 }
 
 /// A Communication about to be written.
@@ -85,30 +94,28 @@ pub struct Draft {
 impl Draft {
     /// The Communication, sent at `now`, with a fresh id.
     pub fn build(&self, now: Timestamp) -> Value {
-        let mut out = json!({
-            "resourceType": "Communication",
-            "id": fresh_id(),
-            "status": "completed",
-            "category": [concept(system::CS_CATEGORY, self.category.code())],
-            "subject": reference(&format!("Patient/{}", self.patient), None),
-            "recipient": self.recipients.iter().map(|r| reference(&r.reference, Some(&r.name))).collect::<Vec<_>>(),
-            "sent": time::fhir(now),
-            "payload": [{ "contentString": self.text }],
-        });
+        let about: Vec<&str> = self.about.iter().map(String::as_str).collect();
+        let mut out = build::Communication {
+            person: &format!("Patient/{}", self.patient),
+            sender: None,
+            recipients: &[],
+            sent: now,
+            category: self.category.code(),
+            text: &self.text,
+            in_response_to: self.answers.as_deref(),
+            about: &about,
+        }
+        .build();
+        build::set(&mut out, "id", json!(fresh_id()));
+        build::set(&mut out, "recipient", self.recipients.iter().map(Party::reference).collect());
         if let Some(sender) = &self.sender {
-            out["sender"] = reference(&sender.reference, Some(&sender.name));
+            build::set(&mut out, "sender", sender.reference());
         }
         if let Some(subject) = &self.subject {
             out["topic"] = json!({ "text": subject });
         }
-        if !self.about.is_empty() {
-            out["about"] = self.about.iter().map(|r| reference(r, None)).collect();
-        }
-        if let Some(answers) = &self.answers {
-            out["inResponseTo"] = json!([reference(answers, None)]);
-        }
         if let Some(channel) = self.channel {
-            out["extension"] = json!([{ "url": system::EXT_CHANNEL, "valueCode": channel.code() }]);
+            build::add_extension(&mut out, build::extension_code(system::EXT_CHANNEL, channel.code()));
         }
         out
     }
@@ -229,12 +236,10 @@ pub fn thread_up<'a>(
         .map(|(root, mut messages)| {
             messages.sort_by(|a, b| (a.sent, &a.reference).cmp(&(b.sent, &b.reference)));
             let waiting = open.remove(&root).unwrap_or_default();
-            let unread = |from_person| messages.iter().filter(|m| m.from_person == from_person && m.read.is_none()).count();
+            let unread =
+                |from_person| messages.iter().filter(|m| m.from_person == from_person && m.read.is_none()).count();
             Thread {
-                subject: messages
-                    .iter()
-                    .find_map(|m| m.subject.clone())
-                    .unwrap_or_else(|| "Message".to_owned()),
+                subject: messages.iter().find_map(|m| m.subject.clone()).unwrap_or_else(|| "Message".to_owned()),
                 team: messages.iter().find_map(Message::team).cloned(),
                 unread_by_person: unread(false),
                 unread_by_team: unread(true),
@@ -341,7 +346,7 @@ pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Err
         patient: &message.patient,
         focus: &sent,
         owner: &team,
-        requester: &sender,
+        requester: Some(&sender),
         description: "Message to answer",
         due,
         channel: Some(message.channel),
@@ -389,7 +394,7 @@ pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent,
             patient: &message.patient,
             focus: &sent,
             owner: &team,
-            requester: &Party::new(&actor.reference, &actor.name),
+            requester: Some(&Party::new(&actor.reference, &actor.name)),
             description: "See whether the person has answered",
             due,
             channel: None,
@@ -494,16 +499,8 @@ async fn service(access: &Access, team: &str) -> Result<Party, Error> {
 
 fn answered(entry: &Entry, answer: &str, now: Timestamp) -> Value {
     let mut task = (*entry.value).clone();
-    task["status"] = json!("completed");
-    task["lastModified"] = json!(time::fhir(now));
-    task["output"] = json!([{ "type": { "text": "outcome" }, "valueString": "Answered" }]);
-    if let Some(list) = task.as_object_mut() {
-        let told = json!({ "url": system::EXT_TOLD, "valueReference": { "reference": answer } });
-        match list.entry("extension").or_insert_with(|| json!([])) {
-            Value::Array(list) => list.push(told),
-            other => *other = json!([told]),
-        }
-    }
+    build::Task::complete(&mut task, "Answered", now);
+    build::Task::add_told(&mut task, answer);
     task
 }
 
@@ -512,7 +509,7 @@ pub(crate) struct TaskDraft<'a> {
     pub patient: &'a str,
     pub focus: &'a str,
     pub owner: &'a Party,
-    pub requester: &'a Party,
+    pub requester: Option<&'a Party>,
     pub description: &'a str,
     pub due: Timestamp,
     pub channel: Option<Channel>,
@@ -521,24 +518,25 @@ pub(crate) struct TaskDraft<'a> {
 
 /// A Task as `docs/record.md` has it: always an owner, always a due time.
 pub(crate) fn task(draft: TaskDraft<'_>) -> Value {
-    let mut out = json!({
-        "resourceType": "Task",
-        "id": fresh_id(),
-        "status": "requested",
-        "intent": "order",
-        "priority": "routine",
-        "code": concept(system::CS_TASK_KIND, draft.kind),
-        "description": draft.description,
-        "focus": reference(draft.focus, None),
-        "for": reference(&format!("Patient/{}", draft.patient), None),
-        "owner": reference(&draft.owner.reference, Some(&draft.owner.name)),
-        "requester": reference(&draft.requester.reference, Some(&draft.requester.name)),
-        "authoredOn": time::fhir(draft.now),
-        "lastModified": time::fhir(draft.now),
-        "restriction": { "period": { "end": time::fhir(draft.due) } },
-    });
+    let mut out = build::Task {
+        kind: draft.kind,
+        person: &format!("Patient/{}", draft.patient),
+        owner: &draft.owner.reference,
+        due: draft.due,
+        authored: draft.now,
+        priority: "routine",
+        description: draft.description,
+        requester: None,
+        focus: Some(draft.focus),
+    }
+    .build();
+    build::set(&mut out, "id", json!(fresh_id()));
+    build::set(&mut out, "owner", draft.owner.reference());
+    if let Some(requester) = draft.requester {
+        build::set(&mut out, "requester", requester.reference());
+    }
     if let Some(channel) = draft.channel {
-        out["extension"] = json!([{ "url": system::EXT_CHANNEL, "valueCode": channel.code() }]);
+        build::add_extension(&mut out, build::extension_code(system::EXT_CHANNEL, channel.code()));
     }
     out
 }
@@ -580,7 +578,7 @@ mod tests {
             patient: "p1",
             focus: &format!("Communication/{focus}"),
             owner: &Party::new("HealthcareService/h1", "Team"),
-            requester: &Party::new("Patient/p1", "Person"),
+            requester: Some(&Party::new("Patient/p1", "Person")),
             description: "Message to answer",
             due: ts(due),
             channel: None,
@@ -605,9 +603,15 @@ mod tests {
         let threads = thread_up(all.iter(), tasks.iter());
         assert_eq!(threads.iter().map(|t| t.root.as_str()).collect::<Vec<_>>(), ["Communication/d", "Communication/a"]);
         let long = &threads[1];
-        assert_eq!(long.messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(), ["words of a", "words of b", "words of c"]);
+        assert_eq!(
+            long.messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(),
+            ["words of a", "words of b", "words of c"]
+        );
         assert_eq!((long.unread_by_person, long.unread_by_team), (1, 2));
-        assert_eq!((long.due, long.open_tasks.as_slice()), (Some(ts("2026-11-22T18:30:00Z")), &["Task/t".to_owned()][..]));
+        assert_eq!(
+            (long.due, long.open_tasks.as_slice()),
+            (Some(ts("2026-11-22T18:30:00Z")), &["Task/t".to_owned()][..])
+        );
         assert_eq!(long.team.as_ref().unwrap().reference, TEAM);
         assert_eq!(long.subject, "About my leg");
     }

@@ -206,11 +206,7 @@ static TEMPLATES: LazyLock<BTreeMap<TemplateId, Template>> = LazyLock::new(|| {
 pub fn render(template: TemplateId, fields: &BTreeMap<String, String>) -> Text {
     let template = &TEMPLATES[&template];
     let body = fill(&template.en.text, &template.fields, fields).unwrap_or_else(|| template.en.plain.clone());
-    Text {
-        subject: template.en.subject.clone(),
-        body,
-        content: format!("{}|{}", template.id.code(), template.version),
-    }
+    Text { subject: template.en.subject.clone(), body, content: format!("{}|{}", template.id.code(), template.version) }
 }
 
 /// Runs every template's own example and the rules of content on it; gives what is wrong, one line each.
@@ -334,6 +330,8 @@ mod tests {
         let json = serde_json::to_value(&notice).unwrap();
         assert_eq!(json["template"], "request-received");
         assert_eq!(serde_json::from_value::<Notification>(json).unwrap(), notice);
-        assert!(serde_json::from_value::<Notification>(serde_json::json!({"patient": "p", "template": "nope"})).is_err());
+        assert!(
+            serde_json::from_value::<Notification>(serde_json::json!({"patient": "p", "template": "nope"})).is_err()
+        );
     }
 }

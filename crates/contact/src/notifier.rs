@@ -197,15 +197,12 @@ impl Notifier {
                     patient: &notice.patient,
                     focus: &made,
                     owner: team,
-                    requester: team,
+                    requester: None,
                     description: &format!("Phone this person: {}", words.subject.to_lowercase()),
                     due: working_days_end(now, 1),
                     channel: Some(Channel::Phone),
                     now,
                 });
-                if let Some(call) = call.as_object_mut() {
-                    call.remove("requester");
-                }
                 call["id"] = json!(id_for(key, "callback"));
                 change.create(call);
                 Done::Callback
@@ -216,9 +213,7 @@ impl Notifier {
         match access.commit(change).await {
             Ok(_) => Ok(done),
             // Written by an earlier try that was cut short, or by another worker: then all of it was.
-            Err(kith_trust::Error::Conflict { .. })
-                if access.read(&format!("Communication/{id}")).await.is_ok() =>
-            {
+            Err(kith_trust::Error::Conflict { .. }) if access.read(&format!("Communication/{id}")).await.is_ok() => {
                 Ok(Done::Delivered)
             }
             Err(error) => Err(Failure::of(error)),
@@ -298,9 +293,12 @@ fn id_for(key: &str, what: &str) -> String {
 /// Where a notice goes: the channel asked for, else the one preferred; where that has no address, the next that reaches
 /// the person, and in the end a call.
 fn route(wishes: &Preferences, asked: Option<Channel>) -> Route {
-    let letter = || match wishes.address.is_empty() {
-        true => Route::Call,
-        false => Route::Send { channel: Channel::Letter, to: wishes.address.clone() },
+    let letter = || {
+        if wishes.address.is_empty() {
+            Route::Call
+        } else {
+            Route::Send { channel: Channel::Letter, to: wishes.address.clone() }
+        }
     };
     let web = || Route::Send { channel: Channel::Web, to: wishes.email.clone().into_iter().collect() };
     let text = || wishes.mobile.clone().map(|to| Route::Send { channel: Channel::Text, to: vec![to] });

@@ -1,11 +1,12 @@
 //! How a person wants to be reached and seen: kept once, in their own record, and shown wherever it matters.
 
-use kith_fhir::{Value, json, system};
+use jiff::Timestamp;
+use kith_fhir::{Value, build, json, system};
 use kith_trust::{Access, Change, Record};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, FieldProblem};
-use crate::fields::{extension, fresh_id, has_code, items, set_extension, text};
+use crate::fields::{extension, fresh_id, has_code, items, text};
 
 /// How a person is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -283,13 +284,15 @@ pub fn validate(edit: &PreferencesEdit) -> Vec<FieldProblem> {
 /// The Patient with new preferences; everything else in it stays as it was.
 pub fn apply(patient: &Value, edit: &PreferencesEdit) -> Value {
     let mut out = patient.clone();
-    set_extension(&mut out, system::EXT_CONTACT_PREFERENCE, edit.channel.map(|c| json!({ "valueCode": c.code() })));
-    set_extension(
-        &mut out,
-        system::EXT_INTERPRETER_REQUIRED,
-        edit.interpreter.then(|| json!({ "valueBoolean": true })),
-    );
-    set_extension(&mut out, system::EXT_APPOINTMENT_PREFERENCE, appointment_extension(&edit.appointment));
+    let mut replace = |url, with: Option<Value>| match with {
+        Some(with) => build::set_extension(&mut out, with),
+        None => build::remove_extension(&mut out, url),
+    };
+    let channel = edit.channel.map(|c| build::extension_code(system::EXT_CONTACT_PREFERENCE, c.code()));
+    replace(system::EXT_CONTACT_PREFERENCE, channel);
+    let interpreter = edit.interpreter.then(|| build::extension_boolean(system::EXT_INTERPRETER_REQUIRED, true));
+    replace(system::EXT_INTERPRETER_REQUIRED, interpreter);
+    replace(system::EXT_APPOINTMENT_PREFERENCE, appointment_extension(&edit.appointment));
     set_language(&mut out, edit.language.as_deref());
     out
 }
@@ -317,7 +320,7 @@ pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> 
             kept.push(need.text.to_lowercase());
         } else {
             let mut flag = (*entry.value).clone();
-            flag["status"] = json!("inactive");
+            build::set_status(&mut flag, "inactive");
             change.update(flag, entry.version);
             changed = true;
         }
@@ -325,7 +328,7 @@ pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> 
     for need in wanted {
         if !kept.contains(&need.to_lowercase()) {
             kept.push(need.to_lowercase());
-            change.create(access_need_flag(patient_id, need));
+            change.create(access_need_flag(patient_id, need, access.now()));
             changed = true;
         }
     }
@@ -335,15 +338,9 @@ pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> 
     Ok(())
 }
 
-fn access_need_flag(patient_id: &str, need: &str) -> Value {
-    json!({
-        "resourceType": "Flag",
-        "id": fresh_id(),
-        "status": "active",
-        "category": [{ "coding": [{ "system": system::CS_CATEGORY, "code": "access-need" }] }],
-        "code": { "text": need },
-        "subject": { "reference": format!("Patient/{patient_id}") },
-    })
+fn access_need_flag(patient_id: &str, need: &str, since: Timestamp) -> Value {
+    let person = format!("Patient/{patient_id}");
+    build::with_id(build::AccessNeed { person: &person, text: need, since }.build(), &fresh_id())
 }
 
 fn is_access_need(flag: &Value) -> bool {
@@ -412,20 +409,16 @@ fn appointment_of(patient: &Value) -> AppointmentPreference {
 }
 
 fn appointment_extension(wish: &AppointmentPreference) -> Option<Value> {
-    let mut parts = Vec::new();
-    if let Some(mode) = wish.mode {
-        parts.push(json!({ "url": "mode", "valueCode": mode.code() }));
-    }
-    if wish.female_clinician {
-        parts.push(json!({ "url": "female-clinician", "valueBoolean": true }));
-    }
-    if let Some(when) = wish.when {
-        parts.push(json!({ "url": "when", "valueCode": when.code() }));
-    }
-    if let Some(miles) = wish.max_miles {
-        parts.push(json!({ "url": "max-miles", "valueDecimal": (miles * 10.0).round() / 10.0 }));
-    }
-    (!parts.is_empty()).then(|| json!({ "extension": parts }))
+    let parts: Vec<Value> = [
+        wish.mode.map(|mode| build::extension_code("mode", mode.code())),
+        wish.female_clinician.then(|| build::extension_boolean("female-clinician", true)),
+        wish.when.map(|when| build::extension_code("when", when.code())),
+        wish.max_miles.map(|miles| build::extension_decimal("max-miles", (miles * 10.0).round() / 10.0)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| build::extension_nested(system::EXT_APPOINTMENT_PREFERENCE, parts))
 }
 
 fn address_of(patient: &Value) -> Vec<String> {
@@ -502,7 +495,7 @@ mod tests {
     #[test]
     fn what_is_saved_is_what_is_shown_and_the_rest_is_untouched() {
         let after = apply(&patient(), &edit());
-        let seen = Preferences::read(&after, [&access_need_flag("p1", "Step-free access")]);
+        let seen = Preferences::read(&after, [&access_need_flag("p1", "Step-free access", Timestamp::UNIX_EPOCH)]);
         assert_eq!(seen.edit(), edit());
         assert_eq!(after["extension"][0]["valueString"], "as it was");
         assert_eq!(after["telecom"], patient()["telecom"]);
@@ -538,7 +531,7 @@ mod tests {
 
     #[test]
     fn an_inactive_need_is_not_shown() {
-        let mut flag = access_need_flag("p1", "BSL");
+        let mut flag = access_need_flag("p1", "BSL", Timestamp::UNIX_EPOCH);
         flag["status"] = json!("inactive");
         assert!(Preferences::read(&patient(), [&flag]).access_needs.is_empty());
     }

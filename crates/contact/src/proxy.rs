@@ -1,12 +1,12 @@
 //! People who act for others: parents, carers, neighbours. The permission stands in the record of the person it concerns.
 
 use jiff::civil::Date;
-use kith_fhir::{Value, json, system};
+use kith_fhir::{Value, build, json, system};
 use kith_trust::{Access, Change, Record, RelationshipKind, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, FieldProblem};
-use crate::fields::{extension, fresh_id, items, own_reference, reference, text};
+use crate::fields::{extension, fresh_id, items, own_reference, text};
 use crate::notification::{Notification, TemplateId};
 use crate::time;
 
@@ -140,11 +140,9 @@ pub fn read(related: &Value, today: Date) -> Option<Proxy> {
 pub fn is_current(related: &Value, today: Date) -> bool {
     let within = |pointer: &str, holds: fn(Date, Date) -> bool| match related.pointer(pointer) {
         None => true,
-        Some(day) => day
-            .as_str()
-            .and_then(|d| d.get(..10))
-            .and_then(|d| d.parse::<Date>().ok())
-            .is_some_and(|d| holds(d, today)),
+        Some(day) => {
+            day.as_str().and_then(|d| d.get(..10)).and_then(|d| d.parse::<Date>().ok()).is_some_and(|d| holds(d, today))
+        }
     };
     related.get("active").and_then(Value::as_bool) != Some(false)
         && extension(related, system::EXT_PROXY_PATIENT).is_some()
@@ -234,10 +232,7 @@ fn related_person(new: &NewProxy, name: &str, birth: Option<Date>, today: Date) 
         "id": fresh_id(),
         "active": true,
         "patient": { "reference": format!("Patient/{}", new.patient) },
-        "extension": [{
-            "url": system::EXT_PROXY_PATIENT,
-            "valueReference": reference(&format!("Patient/{}", new.proxy), None),
-        }],
+        "extension": [build::extension_reference(system::EXT_PROXY_PATIENT, &format!("Patient/{}", new.proxy))],
         "relationship": [{
             "coding": [{ "system": ROLE_CODE, "code": new.relationship.code() }],
             "text": new.relationship.words(),
@@ -356,7 +351,10 @@ mod tests {
     fn a_neighbour_acts_for_as_long_as_they_are_wanted() {
         let made = permission(Relationship::Neighbour, date(1940, 1, 1), None, date(2026, 11, 20));
         let proxy = read(&made, date(2026, 11, 20)).unwrap();
-        assert_eq!((proxy.who.as_str(), proxy.relationship.as_str(), proxy.until), ("Patient/adult", "Neighbour", None));
+        assert_eq!(
+            (proxy.who.as_str(), proxy.relationship.as_str(), proxy.until),
+            ("Patient/adult", "Neighbour", None)
+        );
         assert!(proxy.current);
     }
 

@@ -106,9 +106,7 @@ fn to_person(patient: &str, text: &str, answers: Option<&str>) -> ToPerson {
 
 async fn notify(door: &TestDoor, patient: &str, key: &str) {
     let mut change = Change::new("test notice");
-    Notification::new(patient, TemplateId::RequestUpdate)
-        .with("team", "Riverside Surgery")
-        .publish(&mut change, key);
+    Notification::new(patient, TemplateId::RequestUpdate).with("team", "Riverside Surgery").publish(&mut change, key);
     door.system("test").commit(change).await.unwrap();
 }
 
@@ -133,14 +131,19 @@ async fn no_message_is_without_an_owner_and_no_reply_is_lost() {
     let task = gp(&door).read(sent.task.as_deref().unwrap()).await.unwrap();
     assert_eq!(task.value["owner"]["reference"], "HealthcareService/desk");
     assert_eq!(task.value["restriction"]["period"]["end"], "2026-11-24T18:30:00+00:00");
-    let reply = message::send_to_person(&gp(&door), &to_person("texter", "Come in", Some(&sent.message))).await.unwrap();
+    let reply =
+        message::send_to_person(&gp(&door), &to_person("texter", "Come in", Some(&sent.message))).await.unwrap();
     assert_eq!(gp(&door).read(sent.task.as_deref().unwrap()).await.unwrap().value["status"], "completed");
-    let again =
-        message::send_to_team(&person(&door, "texter"), &to_team("texter", "Thank you", Some(&reply.message))).await.unwrap();
+    let again = message::send_to_team(&person(&door, "texter"), &to_team("texter", "Thank you", Some(&reply.message)))
+        .await
+        .unwrap();
     assert_ne!(again.task, sent.task, "a reply is work of its own");
-    let threads = message::threads(&*person(&door, "texter").open("texter").await.unwrap());
+    let threads = message::threads(&person(&door, "texter").open("texter").await.unwrap());
     assert_eq!(threads.len(), 1);
-    assert_eq!(threads[0].messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(), ["It hurts", "Come in", "Thank you"]);
+    assert_eq!(
+        threads[0].messages.iter().map(|m| m.text.as_str()).collect::<Vec<_>>(),
+        ["It hurts", "Come in", "Thank you"]
+    );
     assert_eq!(threads[0].messages[1].from.name, "Dr Test, Riverside Surgery");
     assert_eq!(threads[0].open_tasks, [again.task.unwrap()]);
     assert_eq!(threads[0].unread_by_person, 1);
@@ -176,7 +179,7 @@ async fn preferences_are_kept_once_and_seen_by_the_front_desk() {
     };
     preferences::save(&person(&door, "texter"), "texter", &edit).await.unwrap();
     let desk = staff(&door, Role::Receptionist, Purpose::Administration);
-    let seen = Preferences::of(&*desk.open("texter").await.unwrap());
+    let seen = Preferences::of(&desk.open("texter").await.unwrap());
     assert_eq!(seen.channel, Some(Channel::Letter));
     assert_eq!(seen.appointment, edit.appointment);
     let mut alerts = seen.alerts();
@@ -189,7 +192,10 @@ async fn preferences_are_kept_once_and_seen_by_the_front_desk() {
     preferences::save(&person(&door, "texter"), "texter", &fewer).await.unwrap();
     let record = staff(&door, Role::Receptionist, Purpose::Administration).open("texter").await.unwrap();
     assert_eq!(record.get("Patient/texter").unwrap().version, before);
-    assert_eq!(Preferences::of(&record).access_needs.iter().map(|n| n.text.as_str()).collect::<Vec<_>>(), ["Large print"]);
+    assert_eq!(
+        Preferences::of(&record).access_needs.iter().map(|n| n.text.as_str()).collect::<Vec<_>>(),
+        ["Large print"]
+    );
     let bad = PreferencesEdit { language: Some("!".to_owned()), ..edit };
     assert!(matches!(preferences::save(&person(&door, "texter"), "texter", &bad).await, Err(Error::Invalid { .. })));
 }
@@ -211,7 +217,10 @@ async fn a_proxy_acts_until_it_is_ended_and_then_sees_nothing() {
     let permission =
         proxy::add_proxy(&person(&door, "writer"), &neighbour_for("writer", Relationship::Neighbour)).await.unwrap();
     let mine = proxy::people_i_act_for(&person(&door, "neighbour")).await.unwrap();
-    assert_eq!(mine.iter().map(|d| (d.patient_id.as_str(), d.name.as_str())).collect::<Vec<_>>(), [("writer", "Test writer")]);
+    assert_eq!(
+        mine.iter().map(|d| (d.patient_id.as_str(), d.name.as_str())).collect::<Vec<_>>(),
+        [("writer", "Test writer")]
+    );
     // Writes in the person's record under their own name.
     let sent = message::send_to_team(&person(&door, "neighbour"), &to_team("writer", "She fell", None)).await.unwrap();
     let seen = person(&door, "writer").read(&sent.message).await.unwrap();
@@ -234,7 +243,10 @@ async fn a_proxy_acts_until_it_is_ended_and_then_sees_nothing() {
 async fn a_parent_sees_nothing_from_the_sixteenth_birthday() {
     let door = place().await;
     let child = person(&door, "child");
-    assert!(proxy::add_proxy(&child, &neighbour_for("child", Relationship::Parent)).await.is_err(), "too young to decide");
+    assert!(
+        proxy::add_proxy(&child, &neighbour_for("child", Relationship::Parent)).await.is_err(),
+        "too young to decide"
+    );
     proxy::add_proxy(&gp(&door), &neighbour_for("child", Relationship::Parent)).await.unwrap();
     assert!(person(&door, "neighbour").open("child").await.is_ok());
     door.set_clock(Some("2028-06-09T22:00:00Z".parse().unwrap()));
@@ -258,7 +270,10 @@ async fn a_notice_reaches_each_person_the_way_they_prefer() {
     assert_eq!(pass, Pass { delivered: 3, callbacks: 1, retried: 0, dead: 0 });
     let out = lines(&sink);
     let by = |key: &str| out.iter().find(|d| d.key == key).unwrap();
-    assert_eq!((by("k/texter").channel, by("k/texter").to.as_slice()), (Channel::Text, &["07700 900001".to_owned()][..]));
+    assert_eq!(
+        (by("k/texter").channel, by("k/texter").to.as_slice()),
+        (Channel::Text, &["07700 900001".to_owned()][..])
+    );
     assert_eq!(by("k/writer").to, ["Test writer", "1 Test Street", "ZZ99 3AA"]);
     assert_eq!(by("k/neighbour").channel, Channel::Web);
     assert!(out.iter().all(|d| d.key != "k/caller"));
@@ -395,7 +410,8 @@ async fn a_photo_sent_by_a_proxy_is_read_by_the_practice_and_nobody_else() {
     let door = place().await;
     proxy::add_proxy(&person(&door, "writer"), &neighbour_for("writer", Relationship::Neighbour)).await.unwrap();
     // One white pixel as a GIF.
-    let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;".to_vec();
+    let gif = b"GIF89a\x01\0\x01\0\x80\0\0\xff\xff\xff\0\0\0!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+        .to_vec();
     let jpeg = photo::accept_async(gif, "image/gif".to_owned()).await.unwrap();
     let neighbour = person(&door, "neighbour");
     let mut change = Change::new("add photo");
@@ -411,5 +427,8 @@ async fn a_photo_sent_by_a_proxy_is_read_by_the_practice_and_nobody_else() {
     let seen = document::read(&gp(&door), &kept).await.unwrap();
     assert_eq!(seen.bytes, jpeg.bytes());
     assert_eq!((seen.content_type.as_str(), seen.title.as_str()), ("image/jpeg", "../../leg.gif"));
-    assert!(matches!(document::read(&person(&door, "texter"), &kept).await, Err(Error::Door(kith_trust::Error::NotFound))));
+    assert!(matches!(
+        document::read(&person(&door, "texter"), &kept).await,
+        Err(Error::Door(kith_trust::Error::NotFound))
+    ));
 }

@@ -149,11 +149,7 @@ pub fn plan(note: &EncounterNote, context: &Context) -> Result<(Writes, Recorded
         based_on: request.as_deref(),
     }
     .build();
-    build::set(
-        &mut encounter,
-        "participant",
-        json!([{ "individual": build::reference_display(&by.who.reference, &by.who.name) }]),
-    );
+    build::set(&mut encounter, "participant", json!([{ "individual": by.who.reference() }]));
     let encounter = writes.create(encounter);
     writes.create(
         build::ClinicalImpression {
@@ -266,7 +262,7 @@ fn clinical(
     writes: &mut Writes,
 ) -> Result<(), Refusal> {
     let (by, now) = (&context.by, context.now);
-    let author = build::reference_display(&by.who.reference, &by.who.name);
+    let author = by.who.reference();
     let base = json!({
         "resourceType": "Observation",
         "status": "final",

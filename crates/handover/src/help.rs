@@ -74,12 +74,8 @@ pub fn plan(help: &HelpRequest, now: Timestamp) -> Result<(Writes, Asked), Refus
         disposition: None,
     }
     .build();
-    build::set(&mut request, "requester", build::reference_display(&help.requester.reference, &help.requester.name));
-    build::set(
-        &mut request,
-        "performer",
-        Value::Array(vec![build::reference_display(&help.owner.reference, &help.owner.name)]),
-    );
+    build::set(&mut request, "requester", help.requester.reference());
+    build::set(&mut request, "performer", Value::Array(vec![help.owner.reference()]));
     if let Some(disposition) = &help.disposition {
         build::add_extension(&mut request, disposition.clone());
     }

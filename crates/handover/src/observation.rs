@@ -140,11 +140,9 @@ mod tests {
     #[test]
     fn a_figure_is_kept_as_it_was_written() {
         let base = json!({ "resourceType": "Observation", "status": "final" });
-        let all = build_all(
-            &[entered("systolic", "128"), entered("temperature", "37.0"), entered("diastolic", "82")],
-            &base,
-        )
-        .unwrap();
+        let all =
+            build_all(&[entered("systolic", "128"), entered("temperature", "37.0"), entered("diastolic", "82")], &base)
+                .unwrap();
         assert_eq!(all.len(), 2);
         assert_eq!(all[0]["valueQuantity"]["value"].to_string(), "37.0");
         assert_eq!(all[1]["component"].as_array().unwrap().len(), 2);

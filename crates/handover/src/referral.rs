@@ -103,7 +103,6 @@ impl Outcome {
     pub fn same(words: &str) -> Self {
         Self { to_person: words.to_owned(), to_referrer: String::new() }
     }
-
 }
 
 /// Where the referring team is kept on a ServiceRequest.
@@ -126,18 +125,27 @@ pub fn is_transfer(request: &Value) -> bool {
 /// Where the receiver finds what they were asked: the `ClinicalImpression/…` that came with the request. It is clinical,
 /// so a front desk that may read the request does not see it.
 pub fn question_of(request: &Value) -> Option<&str> {
-    items(request, "supportingInfo").filter_map(|s| text(s, "/reference")).find(|r| r.starts_with("ClinicalImpression/"))
+    items(request, "supportingInfo")
+        .filter_map(|s| text(s, "/reference"))
+        .find(|r| r.starts_with("ClinicalImpression/"))
 }
 
 /// Words for clinicians alone, as a ClinicalImpression; returns its reference.
-fn for_clinicians(writes: &mut Writes, title: &str, words: &str, by: &Party, person: &Person, now: Timestamp) -> String {
+fn for_clinicians(
+    writes: &mut Writes,
+    title: &str,
+    words: &str,
+    by: &Party,
+    person: &Person,
+    now: Timestamp,
+) -> String {
     writes.create(json!({
         "resourceType": "ClinicalImpression",
         "status": "completed",
         "description": title,
         "subject": build::reference(&person.party().reference),
         "date": build::instant(now),
-        "assessor": build::reference_display(&by.reference, &by.name),
+        "assessor": by.reference(),
         "summary": words,
     }))
 }
@@ -177,15 +185,11 @@ pub fn ask(
         disposition: None,
     }
     .build();
-    build::set(&mut request, "requester", build::reference_display(&from.who.reference, &from.who.name));
-    build::set(&mut request, "performer", json!([build::reference_display(&to.reference, &to.name)]));
+    build::set(&mut request, "requester", from.who.reference());
+    build::set(&mut request, "performer", json!([to.reference()]));
     build::add_extension(
         &mut request,
-        build::extension(
-            EXT_REFERRING_SERVICE,
-            "valueReference",
-            build::reference_display(&from.team.reference, &from.team.name),
-        ),
+        build::extension(EXT_REFERRING_SERVICE, "valueReference", from.team.reference()),
     );
     if asked.transfer_of_responsibility {
         build::add_extension(&mut request, build::extension_boolean(EXT_TRANSFER_OF_RESPONSIBILITY, true));
@@ -231,13 +235,7 @@ pub fn ask(
 
 /// The receiver sends the request back. It stays open: the referrer's team now has it, with a new due time, and both they
 /// and the person are told. A request that no team made (a person's own) cannot go back; it is handed on instead.
-pub fn return_with(
-    open: &Loop,
-    reason: &str,
-    by: &Voice,
-    person: &Person,
-    now: Timestamp,
-) -> Result<Writes, Refusal> {
+pub fn return_with(open: &Loop, reason: &str, by: &Voice, person: &Person, now: Timestamp) -> Result<Writes, Refusal> {
     let work = Work::of(&open.task).ok_or(Refusal::Malformed)?;
     let from = referring_team(&open.request)
         .ok_or(Refusal::NotHere { why: "The person asked for this themselves. Hand it to another team instead." })?;
@@ -253,7 +251,7 @@ pub fn return_with(
     writes.update(task, open.task_version);
     // The team that sent it back is no longer the one asked, and has no more business in the record.
     let mut returned = open.request.clone();
-    build::set(&mut returned, "performer", json!([build::reference_display(&from.reference, &from.name)]));
+    build::set(&mut returned, "performer", json!([from.reference()]));
     build::set(&mut returned, "occurrencePeriod", build::period(None, Some(due)));
     writes.update(returned, open.request_version);
     let mut back = task_for(
@@ -295,7 +293,7 @@ pub fn refer_again(
     now: Timestamp,
 ) -> Result<Writes, Refusal> {
     let work = Work::of(&open.task).ok_or(Refusal::Malformed)?;
-    if !referring_team(&open.request).is_some_and(|from| from.reference == work.owner.reference) {
+    if referring_team(&open.request).is_none_or(|from| from.reference != work.owner.reference) {
         return Err(Refusal::NotHere { why: "Only the team that asked can send it to another. Hand it on instead." });
     }
     if to.reference == work.owner.reference {
@@ -314,7 +312,7 @@ pub fn refer_again(
     let done = Step::Complete { outcome: format!("Sent to {}", to.name), told: Vec::new() };
     writes.update(step(&open.task, &done, &by.who, now)?, open.task_version);
     let mut request = open.request.clone();
-    build::set(&mut request, "performer", json!([build::reference_display(&to.reference, &to.name)]));
+    build::set(&mut request, "performer", json!([to.reference()]));
     build::set(&mut request, "occurrencePeriod", build::period(None, Some(due)));
     writes.update(request, open.request_version);
     let mut task = task_for(
@@ -539,15 +537,25 @@ pub(crate) fn task_for(
         focus: Some(focus),
     }
     .build();
-    build::set(&mut task, "owner", build::reference_display(&owner.reference, &owner.name));
-    build::set(&mut task, "requester", build::reference_display(&requester.reference, &requester.name));
+    build::set(&mut task, "owner", owner.reference());
+    build::set(&mut task, "requester", requester.reference());
     task
 }
 
 /// Names the team in a notice, unless its very name would tell what somebody is treated for.
 pub(crate) fn with_team(notice: Notification, team: &Party) -> Notification {
     const TELLING: [&str; 12] = [
-        "mental", "psych", "sexual", "hiv", "drug", "alcohol", "addiction", "memory", "cancer", "abuse", "fertility",
+        "mental",
+        "psych",
+        "sexual",
+        "hiv",
+        "drug",
+        "alcohol",
+        "addiction",
+        "memory",
+        "cancer",
+        "abuse",
+        "fertility",
         "maternity",
     ];
     let name = team.name.to_lowercase();
@@ -556,5 +564,8 @@ pub(crate) fn with_team(notice: Notification, team: &Party) -> Notification {
 
 /// The need a request is about: code and words.
 pub fn need_of(request: &Value) -> (Option<&str>, Option<&str>) {
-    (code(request, "code", system::CS_NEED), text(request, "/code/text").or_else(|| text(request, "/code/coding/0/display")))
+    (
+        code(request, "code", system::CS_NEED),
+        text(request, "/code/text").or_else(|| text(request, "/code/coding/0/display")),
+    )
 }

@@ -55,11 +55,7 @@ pub async fn hand_to_team(access: &Access, task: &str, team: &str, note: &str) -
     if let Some(focus) = work.focus.as_deref().filter(|f| f.starts_with("ServiceRequest/")) {
         let request = access.read(focus).await?;
         let mut asked = (*request.value).clone();
-        build::set(
-            &mut asked,
-            "performer",
-            Value::Array(vec![build::reference_display(&team.reference, &team.name)]),
-        );
+        build::set(&mut asked, "performer", Value::Array(vec![team.reference()]));
         change.update(asked, request.version);
     }
     commit(access, change, task).await?;
@@ -196,15 +192,16 @@ async fn encounter_context(access: &Access, note: &EncounterNote) -> Result<Cont
         }
         Some(a) if text(&a.value, "/status") == Some("fulfilled") => None,
         Some(_) => {
-            return Err(Error::field("appointment", "This appointment was cancelled or missed. Record the visit without it"));
+            return Err(Error::field(
+                "appointment",
+                "This appointment was cancelled or missed. Record the visit without it",
+            ));
         }
         None => None,
     };
     let registered = text(record.patient(), "/managingOrganization/reference");
     let practice = match registered {
-        Some(registered) if registered != organization => {
-            notifier::practice_team(access, record.patient()).await?
-        }
+        Some(registered) if registered != organization => notifier::practice_team(access, record.patient()).await?,
         _ => None,
     };
     Ok(Context {
@@ -212,9 +209,7 @@ async fn encounter_context(access: &Access, note: &EncounterNote) -> Result<Cont
         by,
         organization,
         appointment,
-        booked_request: request
-            .filter(|_| waiting.is_empty())
-            .map(|r| ((*r.value).clone(), r.version)),
+        booked_request: request.filter(|_| waiting.is_empty()).map(|r| ((*r.value).clone(), r.version)),
         request: request.zip(waiting.first()).map(|(r, t)| Loop {
             request: (*r.value).clone(),
             request_version: r.version,

@@ -41,18 +41,15 @@ pub struct Work {
 impl Work {
     /// Reads a Task; `None` if it lacks what every piece of work has: a person, a kind, a state, an owner, a due time.
     pub fn of(task: &Value) -> Option<Self> {
-        let party = |value: &Value| {
-            Some(Party::new(text(value, "/reference")?, text(value, "/display").unwrap_or_default()))
-        };
+        let party =
+            |value: &Value| Some(Party::new(text(value, "/reference")?, text(value, "/display").unwrap_or_default()));
         Some(Self {
             reference: own_reference(task),
             patient: text(task, "/for/reference")?.strip_prefix("Patient/")?.to_owned(),
             kind: TaskKind::from_code(code(task, "code", system::CS_TASK_KIND)?)?,
             state: State::from_code(text(task, "/status")?)?,
             owner: party(task.get("owner")?)?,
-            claimed_by: extension(task, system::EXT_CLAIMED_BY)
-                .and_then(|e| e.get("valueReference"))
-                .and_then(party),
+            claimed_by: extension(task, system::EXT_CLAIMED_BY).and_then(|e| e.get("valueReference")).and_then(party),
             due: time::at(task, "/restriction/period/end")?,
             focus: text(task, "/focus/reference").map(str::to_owned),
             requester: task.get("requester").and_then(party),
@@ -168,7 +165,7 @@ pub fn step(task: &Value, step: &Step, by: &Party, now: Timestamp) -> Result<Val
             }
             add_note(&mut out, note, by, now)?;
             claim(&mut out, None);
-            build::set(&mut out, "owner", build::reference_display(&team.reference, &team.name));
+            build::set(&mut out, "owner", team.reference());
             build::set_status(&mut out, State::Requested.code());
         }
         Step::HandToColleague { colleague, note } => {
@@ -207,14 +204,9 @@ fn shown(party: &Party) -> String {
 
 fn claim(task: &mut Value, by: Option<&Party>) {
     match by {
-        Some(by) => build::set_extension(
-            task,
-            build::extension(
-                system::EXT_CLAIMED_BY,
-                "valueReference",
-                build::reference_display(&by.reference, &by.name),
-            ),
-        ),
+        Some(by) => {
+            build::set_extension(task, build::extension(system::EXT_CLAIMED_BY, "valueReference", by.reference()));
+        }
         None => build::remove_extension(task, system::EXT_CLAIMED_BY),
     }
 }
@@ -348,10 +340,7 @@ mod tests {
     fn work_is_late_from_the_moment_it_is_due() {
         let work = Work::of(&new_task()).unwrap();
         assert_eq!(work.overdue_by("2026-11-20T18:30:00Z".parse().unwrap()), None);
-        assert_eq!(
-            work.overdue_by("2026-11-20T20:30:00Z".parse().unwrap()),
-            Some(SignedDuration::from_hours(2))
-        );
+        assert_eq!(work.overdue_by("2026-11-20T20:30:00Z".parse().unwrap()), Some(SignedDuration::from_hours(2)));
     }
 
     #[test]

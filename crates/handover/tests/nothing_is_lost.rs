@@ -247,14 +247,9 @@ proptest! {
 fn asked(transfer: bool) -> (Model, Loop) {
     let now = now_after(0);
     let from = Voice { who: staff(0), team: team(0) };
-    let (writes, request_ref, task_ref) = referral::ask(
-        &request(RequestKind::Referral, 1, Urgency::SameDay, transfer),
-        &from,
-        &team(1),
-        &person(),
-        now,
-    )
-    .unwrap();
+    let (writes, request_ref, task_ref) =
+        referral::ask(&request(RequestKind::Referral, 1, Urgency::SameDay, transfer), &from, &team(1), &person(), now)
+            .unwrap();
     let mut model = Model::default();
     model.apply(writes);
     let open = Loop {
@@ -273,9 +268,12 @@ fn receiver() -> Voice {
 #[test]
 fn a_request_cannot_close_until_both_the_person_and_the_referrer_know() {
     let (_, open) = asked(false);
-    for (told_person, told_referrer, refused) in
-        [(false, false, Some("the person")), (false, true, Some("the person")), (true, false, Some("whoever asked")), (true, true, None)]
-    {
+    for (told_person, told_referrer, refused) in [
+        (false, false, Some("the person")),
+        (false, true, Some("the person")),
+        (true, false, Some("whoever asked")),
+        (true, true, None),
+    ] {
         let answer = can_close(&open.task, Told { person: told_person, referrer: told_referrer });
         assert_eq!(answer.err(), refused.map(|who| Refusal::NotTold { who }));
     }

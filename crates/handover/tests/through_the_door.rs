@@ -131,7 +131,8 @@ async fn a_referral_opens_the_record_to_the_receiver_and_comes_back_with_an_outc
     let work = accept(&nurse(&door, "a"), &made.task).await.unwrap();
     assert_eq!((work.state, work.due), (State::Accepted, "2026-11-20T18:30:00Z".parse().unwrap()));
     start(&nurse(&door, "a"), &made.task).await.unwrap();
-    let outcome = Outcome { to_person: "We dress your leg on Tuesdays and Fridays.".into(), to_referrer: "ABPI 0.9".into() };
+    let outcome =
+        Outcome { to_person: "We dress your leg on Tuesdays and Fridays.".into(), to_referrer: "ABPI 0.9".into() };
     complete(&nurse(&door, "a"), &made.task, &outcome).await.unwrap();
 
     assert_eq!(outcomes_to(&door, "Patient/ada").await.len(), 1);
@@ -216,7 +217,8 @@ async fn handing_on_gives_the_new_team_sight_and_keeps_the_due_time() {
     let work = claim(&nurse(&door, "a"), &made.task).await.unwrap();
     assert_eq!(work.due, before);
     assert!(pharmacist(&door).open("ada").await.is_err());
-    let to_b = hand_to_colleague(&nurse(&door, "a"), &made.task, "Practitioner/nurses-b", "You know her").await.unwrap();
+    let to_b =
+        hand_to_colleague(&nurse(&door, "a"), &made.task, "Practitioner/nurses-b", "You know her").await.unwrap();
     assert_eq!(to_b.claimed_by.unwrap().name, "nurses b");
     release(&nurse(&door, "a"), &made.task).await.unwrap();
     assert_eq!(open_work(&door).await[0].claimed_by, None);
@@ -278,9 +280,12 @@ async fn one_worklist_holds_all_kinds_soonest_due_first() {
         assert_eq!(list.counts.open, 3);
         list.items.iter().map(|i| i.work.reference.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(shown(Filter { mine: true, ..Filter::default() }).await, [soon.task.clone()]);
-    assert_eq!(shown(Filter { overdue: true, ..Filter::default() }).await, [soon.task.clone()]);
-    assert_eq!(shown(Filter { unassigned: true, kinds: vec![TaskKind::Triage], ..Filter::default() }).await, [routine.task]);
+    assert_eq!(shown(Filter { mine: true, ..Filter::default() }).await, std::slice::from_ref(&soon.task));
+    assert_eq!(shown(Filter { overdue: true, ..Filter::default() }).await, std::slice::from_ref(&soon.task));
+    assert_eq!(
+        shown(Filter { unassigned: true, kinds: vec![TaskKind::Triage], ..Filter::default() }).await,
+        [routine.task]
+    );
     assert_eq!(shown(Filter { text: Some(" LEG ".into()), ..Filter::default() }).await.len(), 2);
     assert_eq!(shown(Filter { text: Some("nothing".into()), ..Filter::default() }).await.len(), 0);
     let second = worklist(&gp(&door), &Filter { page: 1, page_size: 2, ..Filter::default() }).await.unwrap();
@@ -353,7 +358,11 @@ fn note(appointment: Option<String>, task: Option<String>) -> EncounterNote {
             dose: "2 tablets twice a day for 5 days".to_owned(),
             supplied: true,
         }],
-        follow_up: Some(FollowUp { what: "Ring to ask how she is".to_owned(), team: None, due: now() + SignedDuration::from_hours(72) }),
+        follow_up: Some(FollowUp {
+            what: "Ring to ask how she is".to_owned(),
+            team: None,
+            due: now() + SignedDuration::from_hours(72),
+        }),
     }
 }
 
@@ -368,7 +377,9 @@ async fn when_somebody_is_seen_everyone_who_should_know_the_outcome_knows_it() {
     assert_eq!(record.get(&request).unwrap().value["status"], "completed");
     for (kind, count) in [("Encounter", 1), ("Observation", 2), ("Condition", 1), ("MedicationRequest", 1)] {
         assert_eq!(record.of(kind).count(), count, "{kind}");
-        assert!(record.of(kind).all(|e| kind == "Encounter" || e.value["encounter"]["reference"] == recorded.encounter));
+        assert!(
+            record.of(kind).all(|e| kind == "Encounter" || e.value["encounter"]["reference"] == recorded.encounter)
+        );
     }
     let encounter = &record.get(&recorded.encounter).unwrap().value;
     assert_eq!(encounter["appointment"][0]["reference"], appointment);
@@ -425,12 +436,14 @@ async fn a_note_that_cannot_be_kept_writes_nothing_at_all() {
 async fn the_front_desk_sees_that_there_is_an_answer_and_not_what_it_says() {
     let door = place().await;
     let made = refer(&gp(&door), &referral(NURSES, RequestKind::Referral)).await.unwrap();
-    let outcome = Outcome { to_person: "We will see you each week.".into(), to_referrer: "ABPI 0.9, mixed aetiology".into() };
+    let outcome =
+        Outcome { to_person: "We will see you each week.".into(), to_referrer: "ABPI 0.9, mixed aetiology".into() };
     complete(&nurse(&door, "a"), &made.task, &outcome).await.unwrap();
     let desk = staff(&door, "practice", "b", Role::Receptionist).open("ada").await.unwrap();
     let all: String = desk.entries().iter().map(|e| e.value.to_string()).collect();
     assert!(all.contains("Community Nurses has answered."));
     assert!(!all.contains("ABPI") && !all.contains("Venous ulcer"));
-    let clinician: String = gp(&door).open("ada").await.unwrap().entries().iter().map(|e| e.value.to_string()).collect();
+    let clinician: String =
+        gp(&door).open("ada").await.unwrap().entries().iter().map(|e| e.value.to_string()).collect();
     assert!(clinician.contains("ABPI") && clinician.contains("Venous ulcer"));
 }

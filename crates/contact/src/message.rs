@@ -318,12 +318,35 @@ pub struct Sent {
 
 /// Sends a message to a team: it has an owner and a due time from the moment it is sent.
 pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Error> {
+    let (change, sent) = prepare_to_team(access, message).await?;
+    access.commit(change).await?;
+    Ok(sent)
+}
+
+/// [`send_to_team`], unless the same sender sent something under this `key` before (the same form sent twice): then
+/// nothing is written, and there is no [`Sent`].
+pub async fn send_to_team_once(access: &Access, message: &ToTeam, key: &str) -> Result<Option<Sent>, Error> {
+    let (mut change, sent) = prepare_to_team(access, message).await?;
+    change.once(key);
+    match access.commit(change).await {
+        Ok(_) => Ok(Some(sent)),
+        // Everything in the change is new, so only the key can be in conflict.
+        Err(kith_trust::Error::Conflict { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, Sent), Error> {
     let words = checked(&message.text)?;
     let record = access.open(&message.patient).await?;
     let thread = find_thread(&record, message.answers.as_deref())?;
     let team = match thread.as_ref().and_then(|t| t.team.clone()) {
         Some(team) => team,
-        None => service(access, &message.team).await?,
+        None => {
+            let team = read_service(access, &message.team).await?;
+            may_write_to(&record, &team)?;
+            party(&team)
+        }
     };
     let now = access.now();
     let sender = voice(access, &record);
@@ -352,8 +375,7 @@ pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Err
         channel: Some(message.channel),
         now,
     }));
-    access.commit(change).await?;
-    Ok(Sent { message: sent, task: Some(task), due: Some(due) })
+    Ok((change, Sent { message: sent, task: Some(task), due: Some(due) }))
 }
 
 /// Sends a message to a person: they are told by the channel they prefer, and the work it answers is done.
@@ -365,7 +387,7 @@ pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent,
     }
     let record = access.open(&message.patient).await?;
     let thread = find_thread(&record, message.answers.as_deref())?;
-    let team = service(access, &message.team).await?;
+    let team = party(&read_service(access, &message.team).await?);
     let now = access.now();
     let draft = Draft {
         category: Category::Message,
@@ -489,12 +511,31 @@ fn voice(access: &Access, record: &Record) -> Party {
     Party { reference: format!("Patient/{}", record.patient_id), name: person }
 }
 
-async fn service(access: &Access, team: &str) -> Result<Party, Error> {
+async fn read_service(access: &Access, team: &str) -> Result<Entry, Error> {
     if !team.starts_with("HealthcareService/") {
         return Err(Error::field("team", "Choose a team to write to"));
     }
-    let entry = access.read(team).await?;
-    Ok(Party::new(team, text(&entry.value, "/name").unwrap_or("The team")))
+    Ok(access.read(team).await?)
+}
+
+fn party(service: &Entry) -> Party {
+    Party::new(&service.reference(), text(&service.value, "/name").unwrap_or("The team"))
+}
+
+/// A message gives a team sight of the record, so it goes to teams that have to do with the person already: their
+/// practice's, and those with a booking, a request or work for them. Others are reached by asking for help.
+fn may_write_to(record: &Record, service: &Entry) -> Result<(), Error> {
+    let reference = service.reference();
+    let organization = text(&service.value, "/providedBy/reference");
+    let involved = record.relationships().iter().any(|r| r.with == reference || Some(r.with.as_str()) == organization);
+    if involved {
+        Ok(())
+    } else {
+        Err(Error::Refused {
+            why: "You can write to your practice and to teams that are helping you. To reach another, ask for help."
+                .to_owned(),
+        })
+    }
 }
 
 fn answered(entry: &Entry, answer: &str, now: Timestamp) -> Value {

@@ -117,8 +117,8 @@ impl Notifier {
                 }
                 Done::Retry => {
                     pass.retried += 1;
-                    // `handle` retries only while there is a wait left.
-                    Settle::RetryAt(now + backoff(message.attempts).unwrap_or(BACKOFF[0]))
+                    let longest = BACKOFF[BACKOFF.len() - 1];
+                    Settle::RetryAt(now + backoff(message.attempts).unwrap_or(longest))
                 }
                 Done::Dead => {
                     pass.dead += 1;
@@ -142,9 +142,14 @@ impl Notifier {
                 tracing::warn!(seq = message.seq, attempts = message.attempts, %error, "notice will be tried again");
                 Done::Retry
             }
-            // Every try failed: a person will ring instead, so that what was to be said is said.
+            // Every try failed: a person will ring instead, so that what was to be said is said. While not even that can
+            // be written down (a full disk), it is not given up.
             Err(Failure::Again(_)) => match self.deliver(&message.key, &notice, true).await {
-                Ok(_) | Err(_) => Done::Dead,
+                Err(Failure::Again(error)) => {
+                    tracing::error!(seq = message.seq, attempts = message.attempts, %error, "notice cannot be given up");
+                    Done::Retry
+                }
+                Ok(_) | Err(Failure::Gone) => Done::Dead,
             },
         }
     }

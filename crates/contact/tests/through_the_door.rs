@@ -44,6 +44,11 @@ async fn place() -> TestDoor {
         "providedBy": { "reference": "Organization/practice" },
         "category": [{ "coding": [{ "system": system::CS_SERVICE_KIND, "code": "general-practice" }] }],
     }));
+    change.create(json!({ "resourceType": "Organization", "id": "pharmacy", "name": "High Street Pharmacy" }));
+    change.create(json!({
+        "resourceType": "HealthcareService", "id": "pharmacy", "name": "High Street Pharmacy",
+        "providedBy": { "reference": "Organization/pharmacy" },
+    }));
     change.create(json!({ "resourceType": "Practitioner", "id": "gp", "name": [{ "text": "Dr Test" }] }));
     for (id, born, wish) in [
         ("texter", "1980-01-01", Some("text")),
@@ -160,6 +165,24 @@ async fn nobody_writes_into_a_strangers_record() {
     assert!(matches!(refused, Err(Error::Door(kith_trust::Error::NotFound))));
     let posing = message::send_to_person(&person(&door, "texter"), &to_person("texter", "I am a doctor", None)).await;
     assert!(matches!(posing, Err(Error::Refused { .. })));
+}
+
+#[tokio::test]
+async fn a_message_opens_the_record_to_nobody_new() {
+    let door = place().await;
+    let elsewhere = ToTeam { team: "HealthcareService/pharmacy".to_owned(), ..to_team("texter", "Hello", None) };
+    assert!(matches!(message::send_to_team(&person(&door, "texter"), &elsewhere).await, Err(Error::Refused { .. })));
+    let nowhere = ToTeam { team: "Patient/writer".to_owned(), ..elsewhere.clone() };
+    assert!(matches!(message::send_to_team(&person(&door, "texter"), &nowhere).await, Err(Error::Invalid { .. })));
+    // Once the pharmacy has a request for them, they can write to it.
+    let mut change = Change::new("test request");
+    change.create(json!({
+        "resourceType": "ServiceRequest", "status": "active", "intent": "order",
+        "subject": { "reference": "Patient/texter" },
+        "performer": [{ "reference": "HealthcareService/pharmacy" }],
+    }));
+    door.system("test").commit(change).await.unwrap();
+    message::send_to_team(&person(&door, "texter"), &elsewhere).await.unwrap();
 }
 
 #[tokio::test]

@@ -77,6 +77,8 @@ pub struct Worklist {
     pub pages: usize,
     /// More work is open than one list holds; what is left out is due later than all of this.
     pub more_waiting: bool,
+    /// `Task/…` that lack a due time, a person or a known kind (from another system): shown apart, so that none is lost.
+    pub unreadable: Vec<String>,
 }
 
 /// The open work of the actor's teams. What policy hides is not in it.
@@ -89,6 +91,7 @@ pub async fn worklist(access: &Access, filter: &Filter) -> Result<Worklist, Erro
         .collect();
     let (tasks, more_waiting) = open_tasks(access, &services).await?;
     let now = access.now();
+    let unreadable = tasks.iter().filter(|t| Work::of(&t.value).is_none()).map(Entry::reference).collect();
     let mut works: Vec<Work> = tasks.iter().filter_map(|t| Work::of(&t.value)).filter(Work::is_open).collect();
     sort(&mut works);
     let me = access.actor().reference.clone();
@@ -110,7 +113,14 @@ pub async fn worklist(access: &Access, filter: &Filter) -> Result<Worklist, Erro
             items = dress(access, page, &me, now).await?;
         }
     }
-    Ok(Worklist { items, counts, page: filter.page, pages: counts.shown.div_ceil(size).max(1), more_waiting })
+    Ok(Worklist {
+        items,
+        counts,
+        page: filter.page,
+        pages: counts.shown.div_ceil(size).max(1),
+        more_waiting,
+        unreadable,
+    })
 }
 
 /// Soonest due first; of two due at once the more urgent, then the older.

@@ -297,6 +297,19 @@ async fn one_worklist_holds_all_kinds_soonest_due_first() {
     assert_eq!(worklist(&pharmacist(&door), &other).await.unwrap().counts.open, 0);
 }
 
+#[tokio::test]
+async fn work_from_elsewhere_that_cannot_be_read_is_still_shown() {
+    let door = place().await;
+    let mut change = Change::new("import");
+    let odd = change.create(json!({
+        "resourceType": "Task", "status": "requested", "intent": "order",
+        "for": { "reference": "Patient/ada" }, "owner": { "reference": PRACTICE },
+    }));
+    door.system("test").commit(change).await.unwrap();
+    let list = worklist(&gp(&door), &Filter::default()).await.unwrap();
+    assert_eq!((list.items.len(), list.unreadable), (0, vec![odd]));
+}
+
 async fn booked(door: &TestDoor) -> (String, String) {
     let request = build::ServiceRequest {
         person: "Patient/ada",

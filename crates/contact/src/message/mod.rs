@@ -1,18 +1,19 @@
 //! Messages between a person and a team. A message is a Communication; each one a person sends also becomes a Task of
 //! kind `message` with an owner and a due time, so that no reply is lost. A team's answer closes the Tasks it answers.
 
+mod send;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use kith_fhir::{Value, build, json, system};
-use kith_trust::{Access, Change, Entry, Record, Role};
+use kith_trust::Record;
 
-use crate::error::Error;
 use crate::fields::{extension, fresh_id, has_code, items, own_reference, text};
-use crate::notification::{Notification, TemplateId};
 use crate::preferences::Channel;
-use crate::proxy;
 use crate::time;
+
+pub use send::{Sent, ToPerson, ToTeam, mark_read, send_to_person, send_to_team, send_to_team_once};
 
 /// The longest message, in characters. A longer one is refused with its text kept on the form, never cut.
 pub const MAX_TEXT: usize = 10_000;
@@ -273,185 +274,6 @@ fn is_open_message_task(task: &Value) -> bool {
         && matches!(text(task, "/status"), Some("requested" | "accepted" | "in-progress"))
 }
 
-/// What a person writes to a team, or staff take down for them on the phone or at the desk.
-#[derive(Debug, Clone)]
-pub struct ToTeam {
-    /// Id of the person.
-    pub patient: String,
-    /// `HealthcareService/…`; ignored in an answer, which goes to the thread's own team.
-    pub team: String,
-    /// A few words; ignored in an answer.
-    pub subject: String,
-    pub text: String,
-    /// `Communication/…` of the thread it answers.
-    pub answers: Option<String>,
-    pub about: Vec<String>,
-    pub channel: Channel,
-}
-
-/// What a team writes to a person.
-#[derive(Debug, Clone)]
-pub struct ToPerson {
-    /// Id of the person.
-    pub patient: String,
-    /// `HealthcareService/…` the writer speaks for.
-    pub team: String,
-    pub subject: String,
-    pub text: String,
-    /// `Communication/…` of the thread it answers; the Tasks that wait in that thread are then done.
-    pub answers: Option<String>,
-    pub about: Vec<String>,
-    /// If an answer is needed: by when the team looks again, if none has come.
-    pub answer_by: Option<Timestamp>,
-}
-
-/// What was sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
-    /// `Communication/…`
-    pub message: String,
-    /// `Task/…` now waiting for somebody, if one is.
-    pub task: Option<String>,
-    /// When that somebody is due to have done it.
-    pub due: Option<Timestamp>,
-}
-
-/// Sends a message to a team: it has an owner and a due time from the moment it is sent.
-pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Error> {
-    let (change, sent) = prepare_to_team(access, message).await?;
-    access.commit(change).await?;
-    Ok(sent)
-}
-
-/// [`send_to_team`], unless the same sender sent something under this `key` before (the same form sent twice): then
-/// nothing is written, and there is no [`Sent`].
-pub async fn send_to_team_once(access: &Access, message: &ToTeam, key: &str) -> Result<Option<Sent>, Error> {
-    let (mut change, sent) = prepare_to_team(access, message).await?;
-    change.once(key);
-    match access.commit(change).await {
-        Ok(_) => Ok(Some(sent)),
-        // Everything in the change is new, so only the key can be in conflict.
-        Err(kith_trust::Error::Conflict { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, Sent), Error> {
-    let words = checked(&message.text)?;
-    let record = access.open(&message.patient).await?;
-    let thread = find_thread(&record, message.answers.as_deref())?;
-    let team = match thread.as_ref().and_then(|t| t.team.clone()) {
-        Some(team) => team,
-        None => {
-            let team = read_service(access, &message.team).await?;
-            may_write_to(&record, &team)?;
-            party(&team)
-        }
-    };
-    let now = access.now();
-    let sender = voice(access, &record);
-    let draft = Draft {
-        category: Category::Message,
-        patient: message.patient.clone(),
-        sender: Some(sender.clone()),
-        recipients: vec![team.clone()],
-        text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
-        about: message.about.clone(),
-        answers: message.answers.clone(),
-        channel: Some(message.channel),
-    };
-    let due = answer_due(now);
-    let mut change = Change::new("send message");
-    let sent = change.create(draft.build(now));
-    let task = change.create(task(TaskDraft {
-        kind: "message",
-        patient: &message.patient,
-        focus: &sent,
-        owner: &team,
-        requester: Some(&sender),
-        description: "Message to answer",
-        due,
-        channel: Some(message.channel),
-        now,
-    }));
-    Ok((change, Sent { message: sent, task: Some(task), due: Some(due) }))
-}
-
-/// Sends a message to a person: they are told by the channel they prefer, and the work it answers is done.
-pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent, Error> {
-    let words = checked(&message.text)?;
-    let actor = access.actor();
-    if !actor.role.is_staff() && actor.role != Role::System {
-        return Err(Error::Refused { why: "Only a member of a team can write for it.".to_owned() });
-    }
-    let record = access.open(&message.patient).await?;
-    let thread = find_thread(&record, message.answers.as_deref())?;
-    let team = party(&read_service(access, &message.team).await?);
-    let now = access.now();
-    let draft = Draft {
-        category: Category::Message,
-        patient: message.patient.clone(),
-        sender: Some(Party::new(&team.reference, &format!("{}, {}", actor.name, team.name))),
-        recipients: vec![Party::new(
-            &format!("Patient/{}", message.patient),
-            &crate::fields::person_name(record.patient()).unwrap_or_default(),
-        )],
-        text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
-        about: message.about.clone(),
-        answers: message.answers.clone(),
-        channel: None,
-    };
-    let mut change = Change::new("send message");
-    let sent = change.create(draft.build(now));
-    for open in thread.iter().flat_map(|t| &t.open_tasks) {
-        if let Some(entry) = record.get(open) {
-            change.update(answered(entry, &sent, now), entry.version);
-        }
-    }
-    let waiting = message.answer_by.map(|due| {
-        change.create(task(TaskDraft {
-            kind: "follow-up",
-            patient: &message.patient,
-            focus: &sent,
-            owner: &team,
-            requester: Some(&Party::new(&actor.reference, &actor.name)),
-            description: "See whether the person has answered",
-            due,
-            channel: None,
-            now,
-        }))
-    });
-    Notification::new(&message.patient, TemplateId::MessageReceived)
-        .with("team", &team.name)
-        .about(&sent)
-        .publish(&mut change, &format!("message/{sent}"));
-    access.commit(change).await?;
-    Ok(Sent { message: sent, due: waiting.is_some().then_some(message.answer_by).flatten(), task: waiting })
-}
-
-/// Marks what the reader's side received in this thread as read, now. Returns how many were new.
-pub async fn mark_read(access: &Access, patient_id: &str, root: &str) -> Result<usize, Error> {
-    let record = access.open(patient_id).await?;
-    let thread = find_thread(&record, Some(root))?.ok_or(kith_trust::Error::NotFound)?;
-    let staff = access.actor().role.is_staff();
-    let mut change = Change::new("read messages");
-    let mut count = 0;
-    for message in thread.messages.iter().filter(|m| m.read.is_none() && m.from_person == staff) {
-        if let Some(entry) = record.get(&message.reference) {
-            let mut read = (*entry.value).clone();
-            read["received"] = json!(time::fhir(access.now()));
-            change.update(read, entry.version);
-            count += 1;
-        }
-    }
-    if count > 0 {
-        access.commit(change).await?;
-    }
-    Ok(count)
-}
-
 /// When an answer is due: the end of the second working day.
 pub fn answer_due(now: Timestamp) -> Timestamp {
     working_days_end(now, ANSWER_WORKING_DAYS)
@@ -469,80 +291,6 @@ pub fn working_days_end(now: Timestamp, days: u32) -> Timestamp {
         }
     }
     time::on(day, 18, 30)
-}
-
-fn checked(words: &str) -> Result<String, Error> {
-    let words = words.trim();
-    if words.is_empty() {
-        return Err(Error::field("text", "Write your message"));
-    }
-    let length = words.chars().count();
-    if length > MAX_TEXT {
-        return Err(Error::field(
-            "text",
-            format!("Your message must be {MAX_TEXT} characters or fewer; it has {length}. Send it in two parts"),
-        ));
-    }
-    Ok(words.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect())
-}
-
-fn find_thread(record: &Record, answers: Option<&str>) -> Result<Option<Thread>, Error> {
-    let Some(answers) = answers else { return Ok(None) };
-    threads(record)
-        .into_iter()
-        .find(|t| t.messages.iter().any(|m| m.reference == answers))
-        .map(Some)
-        .ok_or_else(|| kith_trust::Error::NotFound.into())
-}
-
-/// Whose voice the actor speaks with in this person's record: their own, the proxy's, or the staff member who took it down.
-fn voice(access: &Access, record: &Record) -> Party {
-    let actor = access.actor();
-    let person = crate::fields::person_name(record.patient()).unwrap_or_default();
-    if actor.reference == format!("Patient/{}", record.patient_id) {
-        return Party { reference: actor.reference.clone(), name: person };
-    }
-    if let Some(proxy) =
-        proxy::proxies_of(record, time::day(access.now())).into_iter().find(|p| p.current && p.who == actor.reference)
-    {
-        return Party { name: format!("{} for {person}", proxy.name), reference: proxy.reference };
-    }
-    // Said on the phone or at the desk: the person's own words, taken down by staff (whom the version's origin names).
-    Party { reference: format!("Patient/{}", record.patient_id), name: person }
-}
-
-async fn read_service(access: &Access, team: &str) -> Result<Entry, Error> {
-    if !team.starts_with("HealthcareService/") {
-        return Err(Error::field("team", "Choose a team to write to"));
-    }
-    Ok(access.read(team).await?)
-}
-
-fn party(service: &Entry) -> Party {
-    Party::new(&service.reference(), text(&service.value, "/name").unwrap_or("The team"))
-}
-
-/// A message gives a team sight of the record, so it goes to teams that have to do with the person already: their
-/// practice's, and those with a booking, a request or work for them. Others are reached by asking for help.
-fn may_write_to(record: &Record, service: &Entry) -> Result<(), Error> {
-    let reference = service.reference();
-    let organization = text(&service.value, "/providedBy/reference");
-    let involved = record.relationships().iter().any(|r| r.with == reference || Some(r.with.as_str()) == organization);
-    if involved {
-        Ok(())
-    } else {
-        Err(Error::Refused {
-            why: "You can write to your practice and to teams that are helping you. To reach another, ask for help."
-                .to_owned(),
-        })
-    }
-}
-
-fn answered(entry: &Entry, answer: &str, now: Timestamp) -> Value {
-    let mut task = (*entry.value).clone();
-    build::Task::complete(&mut task, "Answered", now);
-    build::Task::add_told(&mut task, answer);
-    task
 }
 
 pub(crate) struct TaskDraft<'a> {
@@ -686,13 +434,5 @@ mod tests {
             let wait = answer_due(now).duration_since(now);
             assert!(wait >= SignedDuration::from_hours(24) && wait <= SignedDuration::from_hours(5 * 24), "{now}");
         }
-    }
-
-    #[test]
-    fn a_message_is_never_cut_nor_empty() {
-        assert!(matches!(checked("  \n"), Err(Error::Invalid { .. })));
-        assert!(matches!(checked(&"x".repeat(MAX_TEXT + 1)), Err(Error::Invalid { .. })));
-        assert_eq!(checked(&"é".repeat(MAX_TEXT)).unwrap().chars().count(), MAX_TEXT);
-        assert_eq!(checked("a\0b\r\nc").unwrap(), "ab\nc");
     }
 }

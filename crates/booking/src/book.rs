@@ -100,19 +100,21 @@ pub(crate) fn turn(change: &mut Change, slot: &Entry, status: &str) {
     change.update(value, slot.version);
 }
 
-/// Keeps a time for [`rules::HOLD`] while somebody decides. A hold that is being replaced is given up in the same act, so
-/// that nobody holds two times by changing their mind. [`Error::Taken`] if somebody else has it.
+/// Keeps a time for [`rules::HOLD`] while somebody decides whether to book it for `need` (empty for any). A hold that is
+/// being replaced is given up in the same act, so that nobody holds two times by changing their mind. [`Error::Taken`] if
+/// somebody else has it.
 pub async fn hold(
     access: &Access,
     directory: &Directory,
     slot: &str,
+    need: &str,
     replacing: Option<HoldId>,
 ) -> Result<Hold, Error> {
     let time = Time::read(access, directory, slot).await?;
     let now = access.now();
-    time.check("", now)?;
+    time.check(need, now)?;
     if !time.slot.free {
-        return Err(time.taken(access, directory, None, "").await);
+        return Err(time.taken(access, directory, None, need).await);
     }
     let (id, until) = (HoldId::new(), now + rules::HOLD);
     let mut change = Change::new("hold time");
@@ -122,7 +124,7 @@ pub async fn hold(
     time.occupy(&mut change, &id.to_string(), Some(until));
     match access.commit(change).await {
         Ok(_) => Ok(Hold { id, slot: time.slot.reference, start: time.slot.start, end: time.slot.end, until }),
-        Err(Door::Taken) => Err(time.taken(access, directory, None, "").await),
+        Err(Door::Taken) => Err(time.taken(access, directory, None, need).await),
         Err(error) => Err(error.into()),
     }
 }
@@ -291,7 +293,7 @@ pub async fn prepare_confirm(
     Ok(Booked { appointment: reference, task, start: time.slot.start, end: time.slot.end, service, replayed: false })
 }
 
-fn task_words(mode: Mode) -> &'static str {
+pub(crate) fn task_words(mode: Mode) -> &'static str {
     match mode {
         Mode::InPerson => "Appointment in person",
         Mode::Phone => "Appointment by phone",

@@ -31,7 +31,7 @@
 //! let ada = door.enter(Actor::person("ada", "Ada Okafor", "example"), Purpose::OwnRecord);
 //! let wanted = Wanted::new("eyes", "urgent-eye", ada.now(), "2026-11-27T00:00:00Z".parse()?);
 //! let offers = free_slots(&ada, &directory, &wanted, 5).await?;
-//! let held = hold(&ada, &directory, &offers[0].slot, None).await?;
+//! let held = hold(&ada, &directory, &offers[0].slot, "urgent-eye", None).await?;
 //! let request = BookingRequest {
 //!     patient: "Patient/ada".to_owned(),
 //!     slot: held.slot.clone(),
@@ -44,6 +44,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod adopt;
 mod book;
 mod change;
 mod day;
@@ -54,6 +55,7 @@ mod notice;
 mod offers;
 pub mod rules;
 
+pub use adopt::{Adopted, adopt};
 pub use book::{book, booked_before, confirm, hold, prepare_confirm, release};
 pub use change::{arrive, cancel, did_not_attend, fulfil, prepare_fulfil, reschedule};
 pub use day::day_list;

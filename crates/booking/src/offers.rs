@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::free::Busy;
 use crate::model::{Capacity, Offer, Slot, Wanted};
 
-/// The smallest page of slots asked for: a few held ones must not cost another round.
-const PAGE: usize = 16;
+/// How many slots more than wanted are asked for: a few held ones must not cost another round.
+const SPARE: usize = 4;
 
 /// How far ahead next times are looked for when one has been taken.
 const NEXT_WITHIN: SignedDuration = SignedDuration::from_hours(28 * 24);
@@ -53,7 +53,7 @@ pub async fn free_slots(
             .and_then(|q| q.where_("start", &format!("lt{}", wanted.to)))
             .and_then(|q| q.sorted_by("start"))
             .map_err(unsearchable)?
-            .limit(limit.max(PAGE));
+            .limit(limit + SPARE);
         readings.push(Reading { schedule, query, more: true, found: Vec::new(), page: Vec::new() });
     }
     loop {

@@ -5,8 +5,9 @@ mod common;
 use common::{NEED, Place, SERVICE, minutes, monday, request, row, schedule, start};
 use jiff::SignedDuration;
 use kith_booking::{
-    Appointment, BookingRequest, CancelReason, Error, REMINDER, Status, TOPIC, Wanted, arrive, book, cancel, confirm,
-    day_list, did_not_attend, explain, free_slots, fulfil, hold, prepare_confirm, release, remind, reschedule, rules,
+    Appointment, BookingRequest, CancelReason, Error, REMINDER, Status, TOPIC, Wanted, adopt, arrive, book, cancel,
+    confirm, day_list, did_not_attend, explain, free_slots, fulfil, hold, prepare_confirm, release, remind, reschedule,
+    rules,
 };
 use kith_directory::Mode;
 use kith_fhir::{Value, build, views};
@@ -57,19 +58,19 @@ async fn free_times_come_in_order_and_as_asked_for() {
 #[tokio::test]
 async fn a_held_time_is_kept_and_comes_back_when_the_hold_lapses() {
     let (place, slots) = two_doctors().await;
-    let held = hold(&place.person(0), &place.directory, &slots[0].reference(), None).await.unwrap();
+    let held = hold(&place.person(0), &place.directory, &slots[0].reference(), NEED, None).await.unwrap();
     assert_eq!(held.until, start() + rules::HOLD);
     assert!(!free(&place).await.contains(&slots[0].reference()));
-    let other = hold(&place.person(1), &place.directory, &slots[0].reference(), None).await;
+    let other = hold(&place.person(1), &place.directory, &slots[0].reference(), NEED, None).await;
     let Err(Error::Taken { next }) = other else { panic!("it is held") };
     assert_eq!(next[0].slot, "Slot/okafor-0");
     assert_eq!(Error::Taken { next }.to_string(), "That time has just been taken. Here are the next ones.");
     // Changing one's mind gives the first back.
-    let second = hold(&place.person(0), &place.directory, &slots[1].reference(), Some(held.id)).await.unwrap();
+    let second = hold(&place.person(0), &place.directory, &slots[1].reference(), NEED, Some(held.id)).await.unwrap();
     assert!(free(&place).await.contains(&slots[0].reference()));
     release(&place.person(0), second.id).await.unwrap();
     assert!(free(&place).await.contains(&slots[1].reference()));
-    hold(&place.person(0), &place.directory, &slots[2].reference(), None).await.unwrap();
+    hold(&place.person(0), &place.directory, &slots[2].reference(), NEED, None).await.unwrap();
     place.door.set_clock(Some(start() + rules::HOLD));
     assert!(free(&place).await.contains(&slots[2].reference()));
     let text = serde_json::to_string(&second).unwrap();
@@ -81,7 +82,7 @@ async fn a_held_time_is_kept_and_comes_back_when_the_hold_lapses() {
 async fn a_confirmed_booking_is_one_act_for_everybody() {
     let (place, slots) = two_doctors().await;
     let me = place.person(0);
-    let held = hold(&me, &place.directory, &slots[0].reference(), None).await.unwrap();
+    let held = hold(&me, &place.directory, &slots[0].reference(), NEED, None).await.unwrap();
     let asked = BookingRequest { key: Some("form-1".to_owned()), ..request(0, &slots[0]) };
     let booked = confirm(&me, &place.directory, held.id, &asked).await.unwrap();
     assert!(!booked.replayed);
@@ -120,8 +121,8 @@ async fn a_confirmed_booking_is_one_act_for_everybody() {
 #[tokio::test]
 async fn a_lapsed_hold_is_no_obstacle_while_the_time_is_free() {
     let (place, slots) = two_doctors().await;
-    let held = hold(&place.person(0), &place.directory, &slots[0].reference(), None).await.unwrap();
-    let other = hold(&place.person(0), &place.directory, &slots[1].reference(), None).await.unwrap();
+    let held = hold(&place.person(0), &place.directory, &slots[0].reference(), NEED, None).await.unwrap();
+    let other = hold(&place.person(0), &place.directory, &slots[1].reference(), NEED, None).await.unwrap();
     place.door.set_clock(Some(start() + minutes(20)));
     book(&place.person(1), &place.directory, &request(1, &slots[1])).await.unwrap();
     confirm(&place.person(0), &place.directory, held.id, &request(0, &slots[0])).await.unwrap();
@@ -184,7 +185,7 @@ async fn moving_takes_the_new_time_and_gives_up_the_old_in_one_act() {
     assert_eq!(place.status("Slot/shah-0").await, "busy", "the old time was not lost");
     let same = reschedule(&me, &place.directory, &booked.appointment, &slots[0].reference(), None).await;
     assert!(matches!(same, Err(Error::SameTime)));
-    let held = hold(&me, &place.directory, "Slot/okafor-0", None).await.unwrap();
+    let held = hold(&me, &place.directory, "Slot/okafor-0", NEED, None).await.unwrap();
     // okafor-0 overlaps shah-0, but is another doctor's.
     reschedule(&me, &place.directory, &booked.appointment, "Slot/okafor-0", Some(held.id)).await.unwrap();
     let entry = me.read(&booked.appointment).await.unwrap();
@@ -235,11 +236,20 @@ async fn the_day_is_listed_and_seen_through_by_staff_alone() {
     let first = book(&place.person(0), &place.directory, &request(0, &slots[0])).await.unwrap();
     let second = book(&place.desk(), &place.directory, &request(1, &slots[1])).await.unwrap();
     let day = "2026-11-23".parse().unwrap();
-    let listed = day_list(&place.doctor(), SERVICE, day).await.unwrap();
+    // Booked elsewhere, with nobody named.
+    let mut change = Change::new("import");
+    let mut imported = place.system().read(&second.appointment).await.unwrap().value.as_ref().clone();
+    for part in imported["participant"].as_array_mut().unwrap() {
+        part["actor"].as_object_mut().unwrap().remove("display");
+    }
+    change.put(imported);
+    place.system().commit(change).await.unwrap();
+    let listed = day_list(&place.doctor(), &place.directory, SERVICE, day).await.unwrap();
+    assert_eq!(listed[1].appointment.practitioner.as_ref().unwrap().name, "Dr shah");
     let people: Vec<_> = listed.iter().map(|entry| entry.appointment.patient.name.as_str()).collect();
     assert_eq!(people, ["Person 0", "Person 1"]);
-    assert!(day_list(&place.doctor(), "gp", "2026-11-24".parse().unwrap()).await.unwrap().is_empty());
-    assert!(day_list(&place.stranger(), "gp", day).await.unwrap().is_empty(), "not theirs to see");
+    assert!(day_list(&place.doctor(), &place.directory, "gp", "2026-11-24".parse().unwrap()).await.unwrap().is_empty());
+    assert!(day_list(&place.stranger(), &place.directory, "gp", day).await.unwrap().is_empty(), "not theirs to see");
     let early = did_not_attend(&place.desk(), &place.directory, &first.appointment).await;
     assert!(matches!(early, Err(Error::NotNow(rules::NotNow::NotBegun))));
     place.door.set_clock(Some(monday() + minutes(15)));
@@ -315,4 +325,67 @@ async fn what_cannot_be_booked_says_why() {
     assert!(matches!(tried(nobody).await, Error::Invalid(_)));
     place.door.set_clock(Some(monday()));
     assert!(matches!(tried(request(0, &slots[0])).await, Error::Past));
+}
+
+#[tokio::test]
+async fn bookings_from_outside_get_their_time_and_their_task() {
+    let (place, slots) = two_doctors().await;
+    // Booked in another system: the slot says so, the calendars do not, and shah's other calendar has a free slot then.
+    let theirs = build::Appointment {
+        person: "Patient/p3",
+        service: SERVICE,
+        practitioner: Some("Practitioner/shah"),
+        location: None,
+        slots: &[&slots[4].reference()],
+        start: monday(),
+        end: monday() + minutes(10),
+        created: start(),
+        need: NEED,
+        need_label: "",
+        mode: "phone",
+        description: "Wellbrook Surgery",
+        reason: "",
+        instruction: "",
+        based_on: None,
+    };
+    let mut change = Change::new("import");
+    change.create(build::with_id(theirs.build(), "theirs"));
+    let mut clashing = build::with_id(theirs.build(), "clashing");
+    clashing["participant"][0]["actor"]["reference"] = "Patient/p4".into();
+    change.create(clashing);
+    let system = place.system();
+    system.commit(change).await.unwrap();
+    let adopted = adopt(&system, &place.directory, start()).await.unwrap();
+    assert_eq!((adopted.bookings, adopted.clashes), (1, 1), "two at one time cannot both be right");
+    let again = adopt(&system, &place.directory, start()).await.unwrap();
+    assert_eq!((again.bookings, again.clashes), (0, 1));
+    assert!(!free(&place).await.contains(&slots[0].reference()), "the doctor is busy then");
+    let held = system.held_by("Appointment/theirs").await.unwrap();
+    let (kept, with_task) = if held.is_empty() { (4, "clashing") } else { (3, "theirs") };
+    assert_eq!(place.status(&format!("Task/{with_task}")).await, "requested");
+    let mine = format!("Appointment/{with_task}");
+    cancel(&place.person(kept), &place.directory, &mine, CancelReason::NoLongerNeeded).await.unwrap();
+    assert_eq!(place.status(&format!("Task/{with_task}")).await, "cancelled");
+    assert!(free(&place).await.contains(&slots[0].reference()));
+}
+
+/// Web handlers need futures that can move between threads: this compiles or it does not.
+#[allow(dead_code, clippy::too_many_arguments)]
+fn every_act_can_be_awaited_by_a_handler(access: &Access, directory: &kith_directory::Directory, change: &mut Change) {
+    fn sends(_: impl Send) {}
+    let asked = BookingRequest::default();
+    sends(free_slots(access, directory, &wanted(), 1));
+    sends(hold(access, directory, "", "", None));
+    sends(book(access, directory, &asked));
+    sends(prepare_confirm(access, directory, change, None, &asked));
+    sends(explain(access, directory, &asked, Door::Taken));
+    sends(reschedule(access, directory, "", "", None));
+    sends(cancel(access, directory, "", CancelReason::CannotMakeIt));
+    sends(did_not_attend(access, directory, ""));
+    sends(arrive(access, ""));
+    sends(fulfil(access, "", ""));
+    sends(day_list(access, directory, "", jiff::civil::Date::MIN));
+    sends(remind(access, &Value::Null));
+    sends(adopt(access, directory, start()));
+    sends(kith_directory::DirectoryCache::new().get(access));
 }

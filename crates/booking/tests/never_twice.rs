@@ -5,7 +5,8 @@ mod common;
 use common::{Laid, NEED, PEOPLE, Place, minutes, monday, request, row, schedule, start};
 use jiff::Timestamp;
 use kith_booking::{
-    CancelReason, Error, HoldId, Wanted, book, cancel, confirm, free_slots, hold, release, reschedule, rules,
+    CancelReason, Error, HoldId, Status, Wanted, book, cancel, confirm, day_list, free_slots, hold, release,
+    reschedule, rules,
 };
 use kith_fhir::Value;
 use kith_trust::Access;
@@ -122,7 +123,7 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
                 place.door.set_clock(Some(now));
             }
             Step::Hold { person, slot } => {
-                let held = hold(&actor(&place, person), &place.directory, &slots[slot].reference(), None).await;
+                let held = hold(&actor(&place, person), &place.directory, &slots[slot].reference(), NEED, None).await;
                 let held = given(held)?;
                 prop_assert_eq!(held.is_some(), can(model.taken(now, None, None), slot));
                 if let Some(held) = held {
@@ -191,6 +192,25 @@ async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Pairs of standing appointments in the record that keep the same calendar at the same time.
+async fn doubled(place: &Place, slots: &[Laid]) -> Vec<(String, String)> {
+    let day = "2026-11-23".parse().unwrap();
+    let listed = day_list(&place.doctor(), &place.directory, "gp", day).await.unwrap();
+    let standing = listed.iter().map(|entry| &entry.appointment).filter(|seen| seen.status == Status::Booked);
+    let standing: Vec<_> = standing
+        .map(|seen| (&seen.reference, slots.iter().find(|slot| slot.reference() == seen.slots[0]).unwrap()))
+        .collect();
+    let mut found = Vec::new();
+    for (at, (one, its)) in standing.iter().enumerate() {
+        for (other, theirs) in &standing[..at] {
+            if clash(its, theirs) {
+                found.push(((*one).clone(), (*other).clone()));
+            }
+        }
+    }
+    found
+}
+
 /// What is offered, and what the calendars hold, is what the model says.
 async fn agree(place: &Place, model: &Model, slots: &[Laid], now: Timestamp) -> Result<(), TestCaseError> {
     let taken = model.taken(now, None, None);
@@ -199,6 +219,7 @@ async fn agree(place: &Place, model: &Model, slots: &[Laid], now: Timestamp) -> 
             prop_assert!(!clash(&slots[*one], &slots[*other]), "given twice");
         }
     }
+    prop_assert_eq!(doubled(place, slots).await, Vec::new());
     let free = slots.iter().filter(|slot| !taken.iter().any(|other| clash(&slots[*other], slot)));
     let free: BTreeSet<String> = free.map(Laid::reference).collect();
     let wanted = Wanted::new("gp", NEED, now, monday() + minutes(600));
@@ -245,7 +266,7 @@ async fn sixty_four_at_once_on_eight_slots_get_each_slot_once() {
                 let access = actor(&place, person);
                 gate.wait().await;
                 if number % 3 == 0 {
-                    let held = hold(&access, &place.directory, &slot.reference(), None).await?;
+                    let held = hold(&access, &place.directory, &slot.reference(), NEED, None).await?;
                     confirm(&access, &place.directory, held.id, &request(person, &slot)).await
                 } else {
                     book(&access, &place.directory, &request(person, &slot)).await
@@ -269,4 +290,20 @@ async fn sixty_four_at_once_on_eight_slots_get_each_slot_once() {
         assert_eq!(place.status(&made.appointment).await, "booked");
     }
     assert!(place.door.check().await.unwrap().problem_count == 0);
+}
+
+#[tokio::test]
+async fn these_tests_see_a_time_that_is_given_twice() {
+    let (schedules, slots) = calendars();
+    let place = Place::new(&schedules, &slots).await;
+    let first = book(&place.desk(), &place.directory, &request(0, &slots[0])).await.unwrap();
+    assert_eq!(doubled(&place, &slots).await, Vec::new());
+    // Written past the calendars, as a booking that took no time on them would be: phone-0 overlaps morning-0.
+    let mut second = place.system().read(&first.appointment).await.unwrap().value.as_ref().clone();
+    second["id"] = "second".into();
+    second["slot"][0]["reference"] = slots[3].reference().into();
+    let mut change = kith_trust::Change::new("careless");
+    change.create(second);
+    place.system().commit(change).await.unwrap();
+    assert_eq!(doubled(&place, &slots).await.len(), 1);
 }

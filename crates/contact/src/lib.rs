@@ -32,3 +32,4 @@ pub use message::{Category, Draft, Party};
 pub use notification::{Notification, TemplateId};
 pub use notifier::Notifier;
 pub use preferences::{Channel, Preferences, PreferencesEdit};
+pub use sink::{FileSink, LogSink, Sink};

@@ -115,6 +115,12 @@ pub fn decode_body(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
+/// A stored body as a value. Read by the same reader as on the way in: others rewrite numbers (`1e3` becomes `1e+3`).
+pub fn decode_value(stored: &[u8]) -> Result<kith_fhir::Value, StoreError> {
+    const STORED: kith_fhir::json::Limits = kith_fhir::json::Limits { max_bytes: MAX_BODY, max_depth: 512 };
+    kith_fhir::json::parse(&decode_body(stored)?, &STORED).map_err(|_| StoreError::Damaged("a stored body".into()))
+}
+
 /// Microseconds since 1970.
 pub fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()

@@ -66,8 +66,15 @@ pub static DECLARED: &[Declared] = &[
 const UPDATED: u16 = 10_000;
 /// How much longer than its key a text part may be; longer text is cut and matched in full after.
 const TEXT_KEY: usize = 64;
+const DAY: i64 = 86_400_000_000;
 /// The longest a declared date is taken to last, in µs: a year given without month, and a day for the zone.
-const DATE_SPAN: i64 = 367 * 86_400_000_000;
+const DATE_SPAN: i64 = 367 * DAY;
+/// As [`DATE_SPAN`], for what FHIR has as an instant.
+const INSTANT_SPAN: i64 = 2 * DAY;
+/// `_lastUpdated` is written to the second at the coarsest.
+const UPDATED_SPAN: i64 = 1_000_000;
+/// Stands for a part without a value, after every value: longer than a date's key, and text has no such bytes.
+const MISSING: [u8; 17] = [0xff; 17];
 /// Alternatives multiplied out at most.
 const MAX_RANGES: usize = 512;
 
@@ -89,6 +96,15 @@ pub fn rows(kind: &str, value: &Value) -> Vec<Row> {
             let mut parts: Vec<Vec<u8>> = param.extract(value).iter().filter_map(|term| term_key(term, last)).collect();
             parts.sort_unstable();
             parts.dedup();
+            if parts.is_empty() {
+                // Found by what stands before, and in its place when sorted by a date it does not have.
+                if at > 0 || param.kind == Kind::Date {
+                    keys.iter_mut().for_each(|key| key.extend_from_slice(&MISSING));
+                } else {
+                    keys.clear();
+                }
+                break;
+            }
             keys = keys
                 .iter()
                 .flat_map(|key| parts.iter().map(move |part| [key.as_slice(), part.as_slice()].concat()))
@@ -144,14 +160,42 @@ fn term_key(term: &Term, last: bool) -> Option<Vec<u8>> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
     pub low: Vec<u8>,
-    /// Excluded; `None` has no end.
-    pub high: Option<Vec<u8>>,
+    /// Excluded.
+    pub high: Vec<u8>,
+    /// Keys whose last eight bytes are not above this cannot match: dates that began in the range but ended too early.
+    pub ends_after: Option<[u8; 8]>,
 }
 
+/// Above every key.
+const END: [u8; 32] = [0xff; 32];
+
 impl Range {
+    fn new(low: Vec<u8>, high: Vec<u8>) -> Self {
+        Self { low, high, ends_after: None }
+    }
+
+    fn all() -> Self {
+        Self::new(Vec::new(), END.to_vec())
+    }
+
     fn prefix(prefix: Vec<u8>) -> Self {
-        let high = after_prefix(&prefix);
-        Self { low: prefix, high }
+        let high = after_prefix(&prefix).unwrap_or_else(|| END.to_vec());
+        Self::new(prefix, high)
+    }
+
+    /// Both ranges at once.
+    fn and(&self, other: &Self) -> Self {
+        let low = self.low.clone().max(other.low.clone());
+        let high = self.high.clone().min(other.high.clone()).max(low.clone());
+        Self { low, high, ends_after: self.ends_after.max(other.ends_after) }
+    }
+
+    /// Whether the key is one that a match can have; it stands between `low` and `high`.
+    pub fn can_hold(&self, key: &[u8]) -> bool {
+        match (&self.ends_after, key.last_chunk::<8>()) {
+            (Some(end), Some(last)) => last > end,
+            _ => true,
+        }
     }
 }
 
@@ -172,7 +216,8 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 pub enum Plan {
     /// These ids.
     Ids(Vec<String>),
-    /// These ranges of one index. `ordered`: scanning it gives the order asked for, and `descending` its direction.
+    /// These ranges of one index. `ordered`: scanning them one after the other gives the order asked for, `descending` each
+    /// from its end.
     Index { number: u16, ranges: Vec<Range>, ordered: bool, descending: bool },
     /// Everything of the type, by id.
     All,
@@ -205,8 +250,9 @@ pub fn plan(query: &Query) -> Result<Plan, StoreError> {
     let by_update = query.sort.len() == 1 && query.sort[0].code == "_lastUpdated";
     let since = query.criteria.iter().find(|c| c.param.code == "_lastUpdated");
     if by_update || since.is_some() {
-        let ranges =
-            since.and_then(|c| date_ranges(&[], c)).unwrap_or_else(|| vec![Range { low: Vec::new(), high: None }]);
+        let mut ranges = since.and_then(|c| date_ranges(&[], c, UPDATED_SPAN)).unwrap_or_else(|| vec![Range::all()]);
+        // These keys hold one moment, not two ends.
+        ranges.iter_mut().for_each(|range| range.ends_after = None);
         return Ok(Plan::Index {
             number: UPDATED + type_code,
             ordered: by_update && ranges.len() == 1,
@@ -301,7 +347,7 @@ fn bare_code_keys(criterion: &Criterion) -> Option<Vec<Vec<u8>>> {
         .collect()
 }
 
-fn date_ranges(prefix: &[u8], criterion: &Criterion) -> Option<Vec<Range>> {
+fn date_ranges(prefix: &[u8], criterion: &Criterion, span: i64) -> Option<Vec<Range>> {
     criterion
         .operands
         .iter()
@@ -309,12 +355,14 @@ fn date_ranges(prefix: &[u8], criterion: &Criterion) -> Option<Vec<Range>> {
             let Operand::Date { prefix: how, low, high } = operand else { return None };
             let from = |micros: i64| [prefix, &ordered(micros)].concat();
             let all = Range::prefix(prefix.to_vec());
+            let begun = from(low.saturating_sub(span));
+            let ends_after = Some(ordered(*low));
             Some(match how {
-                Prefix::Eq => Range { low: from(*low), high: Some(from(*high)) },
-                Prefix::Ge | Prefix::Gt => Range { low: from(low.saturating_sub(DATE_SPAN)), high: all.high },
-                Prefix::Sa => Range { low: from(*high), high: all.high },
-                Prefix::Le | Prefix::Lt | Prefix::Eb => Range { low: prefix.to_vec(), high: Some(from(*high)) },
-                Prefix::Ap => Range { low: from(low.saturating_sub(DATE_SPAN)), high: Some(from(*high)) },
+                Prefix::Eq => Range::new(from(*low), from(*high)),
+                Prefix::Ge | Prefix::Gt => Range { low: begun, high: all.high, ends_after },
+                Prefix::Sa => Range::new(from(*high), all.high),
+                Prefix::Le | Prefix::Lt | Prefix::Eb => Range::new(prefix.to_vec(), from(*high)),
+                Prefix::Ap => Range { low: begun, high: from(*high), ends_after },
                 Prefix::Ne => all,
             })
         })
@@ -347,10 +395,13 @@ fn try_index(query: &Query, index: &Declared) -> Option<(usize, Plan)> {
             continue;
         }
         match criterion.param.kind {
-            Kind::Date if !matches!(criterion.modifier, Some(Modifier::Missing)) => {
+            Kind::Date => {
+                let span = if matches!(kind, "Slot" | "Appointment") { INSTANT_SPAN } else { DATE_SPAN };
+                let asked: Vec<&Criterion> =
+                    query.criteria.iter().filter(|c| c.param.code == *code && c.modifier.is_none()).collect();
                 ranges = prefixes
                     .iter()
-                    .map(|prefix| date_ranges(prefix, criterion))
+                    .map(|prefix| narrowed(prefix, &asked, span))
                     .collect::<Option<Vec<_>>>()
                     .map(|r| r.concat());
                 fixed += usize::from(ranges.is_some());
@@ -382,9 +433,38 @@ fn try_index(query: &Query, index: &Declared) -> Option<(usize, Plan)> {
     if fixed == 0 && !(ordered && query.criteria.is_empty()) {
         return None;
     }
-    let ranges = ranges.unwrap_or_else(|| prefixes.into_iter().map(Range::prefix).collect());
     let descending = ordered && query.sort[0].descending;
+    let ranges = match ranges {
+        Some(ranges) => ranges,
+        // What has no value comes last either way, so a descending scan takes it after the rest.
+        None if descending => prefixes
+            .into_iter()
+            .map(Range::prefix)
+            .flat_map(|all| {
+                let missing = [all.low.as_slice(), &MISSING].concat();
+                [Range::new(all.low, missing.clone()), Range::new(missing, all.high)]
+            })
+            .collect(),
+        None => prefixes.into_iter().map(Range::prefix).collect(),
+    };
     Some((fixed * 2 + usize::from(ordered), Plan::Index { number: index.number, ranges, ordered, descending }))
+}
+
+/// The ranges that all of these conditions on one date leave. The declared dates have one value each, so one range can
+/// answer several conditions.
+fn narrowed(prefix: &[u8], asked: &[&Criterion], span: i64) -> Option<Vec<Range>> {
+    let mut left: Option<Vec<Range>> = None;
+    for criterion in asked {
+        let ranges = date_ranges(prefix, criterion, span)?;
+        if left.as_ref().is_some_and(|before| before.len() * ranges.len() > MAX_RANGES) {
+            break;
+        }
+        left = Some(match left {
+            None => ranges,
+            Some(before) => before.iter().flat_map(|a| ranges.iter().map(|b| a.and(b))).collect(),
+        });
+    }
+    left
 }
 
 /// Parts that hold plain `code` elements, whose tokens have no system of their own in the resource.

@@ -172,7 +172,7 @@ pub struct AuditFields {
     /// How many resources were read or written.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub count: u64,
-    /// SHA-256 (hex) over the content hashes of all versions written, in order.
+    /// SHA-256 (hex) over the content hashes of all versions written, in ascending order of the hashes.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub digest: String,
 }
@@ -216,6 +216,8 @@ pub struct Batch {
     pub audit: Vec<AuditDraft>,
     /// Key-value pairs set in the same transaction.
     pub set: Vec<KeyValue>,
+    /// As `set`, but only where the key still has a value that has not lapsed: a session ended meanwhile stays ended.
+    pub refresh: Vec<KeyValue>,
     /// The same key and digest replays the first receipt.
     pub once: Option<(String, [u8; 32])>,
     /// Accept references to resources that are not there (yet). Import only; `kith check` reports what stays broken.
@@ -234,6 +236,7 @@ impl Batch {
             jobs: Vec::new(),
             audit: Vec::new(),
             set: Vec::new(),
+            refresh: Vec::new(),
             once: None,
             allow_broken_references: false,
         }
@@ -276,6 +279,8 @@ pub enum StoreError {
     Version { what: String, found: Option<u32>, expected: Expect },
     #[error("the time is already given")]
     Occupied,
+    #[error("time on a calendar must end after it starts, by a day at most")]
+    Span,
     #[error("the same request key was used for something else")]
     KeyReused,
     #[error("{from} refers to {to}, which does not exist")]

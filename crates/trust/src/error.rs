@@ -61,6 +61,7 @@ impl From<StoreError> for Error {
                 Self::Conflict { what: format!("{what} is no longer there") }
             }
             StoreError::Occupied => Self::Taken,
+            StoreError::Span => Self::invalid("occupancy", error.to_string()),
             StoreError::KeyReused => {
                 Self::Conflict { what: "the same request key was used before for something else".into() }
             }

@@ -6,8 +6,8 @@ use kith_fhir::{Value, resource};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::commit::{HEADS_FILE, hex, link_hash};
-use super::{Shared, storage};
+use super::commit::{HEADS_FILE, deletion_hash, digest_of, hex, link_hash};
+use super::{read, storage};
 use crate::model::{AuditFields, StoreError};
 use crate::{AuditReport, CheckReport, Prepared, codec, index};
 
@@ -24,7 +24,7 @@ impl CheckReport {
 
 /// Walks everything: bodies are what was hashed, versions are gapless, index rows are exactly those the resources give,
 /// references resolve, and the audit chain is whole and speaks of these very versions.
-pub(crate) fn check(connection: &Connection, shared: &Shared) -> Result<CheckReport, StoreError> {
+pub(crate) fn check(connection: &Connection) -> Result<CheckReport, StoreError> {
     let mut report = CheckReport::default();
     let mut statement = connection
         .prepare("SELECT rid, type, id, version, updated, hash, body FROM resource ORDER BY rid")
@@ -48,8 +48,13 @@ pub(crate) fn check(connection: &Connection, shared: &Shared) -> Result<CheckRep
         let id = codec::key_id(&key)?;
         let name = format!("{kind}/{id}");
         located(connection, &mut report, type_code, &key, rid, &name)?;
-        versions(connection, &mut report, rid, version, &name)?;
-        let Some(body) = body else { continue };
+        versions(connection, &mut report, rid, version, kind, &id)?;
+        let Some(body) = body else {
+            if hash != deletion_hash(kind, &id) {
+                report.problem(format!("{name}: the deletion is not one that was written"));
+            }
+            continue;
+        };
         *report.by_type.entry(kind.to_owned()).or_default() += 1;
         match value_of(&body, &hash) {
             Ok(value) => {
@@ -71,14 +76,13 @@ pub(crate) fn check(connection: &Connection, shared: &Shared) -> Result<CheckRep
         report.problem(format!("{ids} ids are known for {resources} resources"));
     }
     overlaps(connection, &mut report)?;
-    let chain = audit(connection, shared)?;
+    let chain = audit(connection)?;
     report.audit_entries = chain.entries;
     if let Some(broken) = chain.broken {
         report.problem(broken);
     }
-    if let Err(problem) = covered(connection, &mut report) {
-        report.problem(problem.to_string());
-    }
+    covered(connection, &mut report)?;
+    agrees(connection, &mut report)?;
     Ok(report)
 }
 
@@ -87,7 +91,7 @@ fn value_of(body: &[u8], hash: &[u8]) -> Result<Value, &'static str> {
     if Sha256::digest(&plain).as_slice() != hash {
         return Err("the stored bytes are not those that were written");
     }
-    serde_json::from_slice(&plain).map_err(|_| "the stored bytes are not JSON")
+    codec::decode_value(body).map_err(|_| "the stored bytes are not JSON")
 }
 
 fn located(
@@ -122,8 +126,10 @@ fn versions(
     report: &mut CheckReport,
     rid: i64,
     version: u32,
-    name: &str,
+    kind: &str,
+    id: &str,
 ) -> Result<(), StoreError> {
+    let name = format!("{kind}/{id}");
     let (count, least, most): (i64, Option<i64>, Option<i64>) = connection
         .prepare_cached("SELECT count(*), min(version), max(version) FROM history WHERE rid = ?1")
         .and_then(|mut s| s.query_row([rid], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))))
@@ -132,6 +138,24 @@ fn versions(
         i64::from(version) == count + 1 && (count == 0 || (least == Some(1) && most == Some(i64::from(version) - 1)));
     if !whole {
         report.problem(format!("{name} is at version {version} but has {count} earlier versions"));
+    }
+    if count == 0 {
+        return Ok(());
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT version, hash, body FROM history WHERE rid = ?1").map_err(storage)?;
+    let mut rows = statement.query([rid]).map_err(storage)?;
+    while let Some(row) = rows.next().map_err(storage)? {
+        let earlier: u32 = row.get(0).map_err(storage)?;
+        let hash: Vec<u8> = row.get(1).map_err(storage)?;
+        let body: Option<Vec<u8>> = row.get(2).map_err(storage)?;
+        let problem = match body {
+            Some(body) => value_of(&body, &hash).err(),
+            None => (hash != deletion_hash(kind, id)).then_some("the deletion is not one that was written"),
+        };
+        if let Some(problem) = problem {
+            report.problem(format!("{name}/_history/{earlier}: {problem}"));
+        }
     }
     Ok(())
 }
@@ -206,25 +230,85 @@ fn overlaps(connection: &Connection, report: &mut CheckReport) -> Result<(), Sto
     Ok(())
 }
 
-/// The content hashes of the versions each audit entry covers are those the entry was chained with.
+/// Content hashes of all versions by the audit entry that covers them.
+const HASHES: &str = "SELECT audit, hash FROM resource UNION ALL SELECT audit, hash FROM history ORDER BY 1, 2";
+
+/// The versions each audit entry covers are those the entry was chained with: none altered, added or taken away, not even
+/// together with its own hash.
 fn covered(connection: &Connection, report: &mut CheckReport) -> Result<(), StoreError> {
-    // Versions that no entry covers were written past the door.
-    let uncovered: i64 = connection
-        .query_row(
-            "SELECT (SELECT count(*) FROM resource r WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE a.seq = r.audit)) \
-             + (SELECT count(*) FROM history h WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE a.seq = h.audit))",
-            [],
-            |r| r.get(0),
-        )
-        .map_err(storage)?;
+    let mut versions = connection.prepare(HASHES).map_err(storage)?;
+    let mut versions = versions.query([]).map_err(storage)?;
+    let mut uncovered = 0u64;
+    let mut step = || -> Result<Option<(i64, [u8; 32])>, StoreError> {
+        let Some(row) = versions.next().map_err(storage)? else { return Ok(None) };
+        let hash: Vec<u8> = row.get(1).map_err(storage)?;
+        // A hash of another length was reported with its resource; here it only has to differ.
+        Ok(Some((row.get(0).map_err(storage)?, hash.try_into().unwrap_or([0; 32]))))
+    };
+    let mut entries = connection.prepare("SELECT seq, body FROM audit ORDER BY seq").map_err(storage)?;
+    let mut entries = entries.query([]).map_err(storage)?;
+    let mut next = step()?;
+    while let Some(row) = entries.next().map_err(storage)? {
+        let seq: i64 = row.get(0).map_err(storage)?;
+        let body: Vec<u8> = row.get(1).map_err(storage)?;
+        let mut hashes = Vec::new();
+        while let Some((audit, hash)) = next.filter(|(audit, _)| *audit <= seq) {
+            if audit == seq {
+                hashes.push(hash)
+            } else {
+                uncovered += 1
+            }
+            next = step()?;
+        }
+        // An entry that cannot be read has broken the chain, and was reported there.
+        let fields =
+            codec::decode_body(&body).ok().and_then(|plain| serde_json::from_slice::<AuditFields>(&plain).ok());
+        let Some(fields) = fields else { continue };
+        if hashes.is_empty() && fields.digest.is_empty() {
+            continue;
+        }
+        let count = hashes.len();
+        if fields.digest != digest_of(hashes) {
+            let wanted = fields.count;
+            report.problem(format!(
+                "audit entry {seq} speaks for {wanted} versions, but the {count} found are not those that were written"
+            ));
+        }
+    }
+    while next.is_some() {
+        uncovered += 1;
+        next = step()?;
+    }
     if uncovered > 0 {
         report.problem(format!("{uncovered} versions were written without an audit entry"));
     }
     Ok(())
 }
 
+/// Each version names the time, the writer and the person that its audit entry names.
+fn agrees(connection: &Connection, report: &mut CheckReport) -> Result<(), StoreError> {
+    let sql = "SELECT r.type, r.id, v.version FROM \
+        (SELECT rid, version, updated, origin, audit FROM resource \
+         UNION ALL SELECT rid, version, updated, origin, audit FROM history) v \
+        JOIN resource r ON r.rid = v.rid JOIN audit a ON a.seq = v.audit LEFT JOIN person p ON p.person = v.rid >> 24 \
+        WHERE v.updated <> a.at OR v.origin <> a.origin OR a.person IS NOT p.patient";
+    let mut statement = connection.prepare(sql).map_err(storage)?;
+    let mut rows = statement.query([]).map_err(storage)?;
+    while let Some(row) = rows.next().map_err(storage)? {
+        let kind = resource::type_name(row.get(0).map_err(storage)?).unwrap_or("?");
+        let id = codec::key_id(&row.get::<_, Vec<u8>>(1).map_err(storage)?)?;
+        let version: u32 = row.get(2).map_err(storage)?;
+        report.problem(format!(
+            "{kind}/{id}/_history/{version} names another time, writer or person than its audit entry"
+        ));
+    }
+    Ok(())
+}
+
 /// Walks the audit chain from the first entry; then holds its end against the heads kept beside the database.
-pub(crate) fn audit(connection: &Connection, shared: &Shared) -> Result<AuditReport, StoreError> {
+pub(crate) fn audit(connection: &Connection) -> Result<AuditReport, StoreError> {
+    // Read afresh: what was remembered would hide that one was altered.
+    let origins = read::Origins::default();
     let mut statement =
         connection.prepare("SELECT seq, at, person, origin, body, hash FROM audit ORDER BY seq").map_err(storage)?;
     let mut rows = statement.query([]).map_err(storage)?;
@@ -244,7 +328,7 @@ pub(crate) fn audit(connection: &Connection, shared: &Shared) -> Result<AuditRep
             return Ok(report);
         }
         let altered = || Some(format!("audit entry {seq} was altered, or its place in the chain was"));
-        let (Ok(plain), Ok(origin)) = (codec::decode_body(&body), shared.origins.get(connection, origin)) else {
+        let (Ok(plain), Ok(origin)) = (codec::decode_body(&body), origins.get(connection, origin)) else {
             report.broken = altered();
             return Ok(report);
         };
@@ -253,17 +337,12 @@ pub(crate) fn audit(connection: &Connection, shared: &Shared) -> Result<AuditRep
             report.broken = altered();
             return Ok(report);
         }
-        if let Some((at, head)) = next_head.peek()
-            && *at == seq
-        {
+        while let Some((_, head)) = next_head.next_if(|(at, _)| *at == seq) {
             if *head != hex(&wanted) {
                 report.broken = Some(format!(
                     "audit entry {seq} is not the one whose hash was written beside the database: the chain was made anew"
                 ));
                 return Ok(report);
-            }
-            while next_head.peek().is_some_and(|(at, _)| *at == seq) {
-                next_head.next();
             }
         }
         previous = wanted;

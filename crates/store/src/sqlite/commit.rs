@@ -36,10 +36,14 @@ pub(crate) struct State {
     touched: HashSet<Arc<str>>,
     bytes: usize,
     since_head: u64,
+    /// SQLite's count of other connections' commits: `kith token` may write beside a running server.
+    data_version: i64,
 }
 
 /// How often the audit head is written beside the database, in commits.
 const HEAD_EVERY: u64 = 1000;
+/// In µs, as the schema has it.
+const DAY: i64 = 86_400_000_000;
 /// References listed in an audit entry; larger writes keep the count and the digest.
 const AUDIT_LIST: usize = 20;
 
@@ -66,13 +70,29 @@ impl State {
             touched: HashSet::new(),
             bytes: 0,
             since_head: 0,
+            data_version: data_version(connection)?,
         })
     }
 
-    pub fn begin_group(&mut self) {
+    /// Called inside the transaction: nobody else can write until it ends.
+    pub fn begin_group(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if data_version(connection)? != self.data_version {
+            self.reload(connection)?;
+            self.shared.cache.clear();
+        }
         self.before_group = self.heads;
         self.touched.clear();
         self.bytes = 0;
+        Ok(())
+    }
+
+    fn reload(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        // Should this fail, numbers that may not be there must not be used again.
+        self.origins.clear();
+        let since_head = self.since_head;
+        *self = Self::load(connection, Arc::clone(&self.shared), self.folder.clone())?;
+        self.since_head = since_head;
+        Ok(())
     }
 
     pub fn group_bytes(&self) -> usize {
@@ -109,9 +129,7 @@ impl State {
     /// After a failed COMMIT nothing of the group is there: forget all that was learnt in it.
     pub fn undo_group(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.heads = self.before_group;
-        let fresh = Self::load(connection, Arc::clone(&self.shared), self.folder.clone())?;
-        *self = fresh;
-        Ok(())
+        self.reload(connection)
     }
 
     /// Writes the chain's head beside the database, so that cutting off its tail shows.
@@ -179,6 +197,30 @@ fn set_meta(connection: &Connection, name: &str, value: impl rusqlite::ToSql) ->
     Ok(())
 }
 
+fn data_version(connection: &Connection) -> Result<i64, StoreError> {
+    connection.prepare_cached("PRAGMA data_version").and_then(|mut s| s.query_row([], |r| r.get(0))).map_err(storage)
+}
+
+/// What the hash of a deletion is taken over.
+pub(crate) fn deletion_hash(kind: &str, id: &str) -> [u8; 32] {
+    Sha256::digest(format!("deleted {kind}/{id}")).into()
+}
+
+/// The versions of one person's compartment written by a batch.
+#[derive(Default)]
+struct Written {
+    hashes: Vec<[u8; 32]>,
+    list: Vec<String>,
+}
+
+/// SHA-256 over content hashes in ascending order, hex.
+pub(crate) fn digest_of(mut hashes: Vec<[u8; 32]>) -> String {
+    hashes.sort_unstable();
+    let mut digest = Sha256::new();
+    hashes.iter().for_each(|hash| digest.update(hash));
+    hex(&digest.finalize())
+}
+
 /// A person's number and next free sequence, within one batch.
 struct PersonSlot {
     number: i64,
@@ -192,11 +234,12 @@ struct Applying<'a> {
     batch: &'a Batch,
     now: i64,
     origin: i64,
-    audit_seq: i64,
+    /// Sequence number of the entry that covers the writes to each person.
+    covering: HashMap<Option<Arc<str>>, i64>,
     people: HashMap<Arc<str>, PersonSlot>,
     written: Vec<(String, u32)>,
-    /// Content hash of each new version, by person, in order.
-    digests: HashMap<Option<Arc<str>>, (Sha256, Vec<String>, u64)>,
+    /// New versions by person.
+    versions: HashMap<Option<Arc<str>>, Written>,
     changed: usize,
     directory_changed: bool,
     fresh: HashSet<(u16, String)>,
@@ -208,15 +251,18 @@ pub(crate) fn apply(state: &mut State, tx: &Connection, batch: &Batch) -> Result
         return Ok(receipt);
     }
     let origin = intern(state, tx, &batch.origin)?;
-    // The entry that covers this batch's writes is the first one appended: versions point at it.
-    let audit_seq = if batch.audit.is_empty() { 0 } else { state.heads.audit_seq + 1 };
+    // Versions point at the entry that covers them. Entries are appended in order, without gaps.
+    let mut covering = HashMap::new();
+    for (seq, draft) in (state.heads.audit_seq + 1..).zip(&batch.audit).filter(|(_, draft)| draft.covers_writes) {
+        covering.entry(draft.person.clone()).or_insert(seq);
+    }
     let mut applying = Applying {
         now: codec::micros(batch.at),
         origin,
-        audit_seq,
+        covering,
         people: HashMap::new(),
         written: Vec::with_capacity(batch.writes.len()),
-        digests: HashMap::new(),
+        versions: HashMap::new(),
         changed: 0,
         directory_changed: false,
         fresh: HashSet::with_capacity(batch.writes.len()),
@@ -351,6 +397,7 @@ impl Applying<'_> {
         let current = self.current(resource.type_code, &key)?;
         check_expect(expect, current.as_ref(), || resource.reference())?;
         self.fresh.insert((resource.type_code, resource.id.clone()));
+        let audit = self.covering(resource.patient.as_ref());
         let (rid, version) = match current {
             Some(current) => {
                 self.same_person(&current, resource)?;
@@ -369,7 +416,7 @@ impl Applying<'_> {
                             current.version + 1,
                             self.now,
                             self.origin,
-                            self.audit_seq,
+                            audit,
                             resource.hash.as_slice(),
                             resource.body
                         ])
@@ -386,6 +433,10 @@ impl Applying<'_> {
         Ok(())
     }
 
+    fn covering(&self, person: Option<&Arc<str>>) -> i64 {
+        self.covering.get(&person.cloned()).copied().unwrap_or_default()
+    }
+
     fn same_person(&mut self, current: &Current, resource: &Prepared) -> Result<(), StoreError> {
         let stored = codec::rid_person(current.rid);
         let given = match &resource.patient {
@@ -396,6 +447,7 @@ impl Applying<'_> {
     }
 
     fn insert(&mut self, resource: &Prepared, key: &[u8]) -> Result<i64, StoreError> {
+        let audit = self.covering(resource.patient.as_ref());
         let rid = match &resource.patient {
             None => {
                 let seq = self.state.heads.next_shared;
@@ -427,7 +479,7 @@ impl Applying<'_> {
                     key,
                     self.now,
                     self.origin,
-                    self.audit_seq,
+                    audit,
                     resource.hash.as_slice(),
                     resource.body
                 ])
@@ -451,8 +503,7 @@ impl Applying<'_> {
             .map_err(storage)?;
         if let Some(body) = &current.body {
             let kind = resource::type_name(type_code).ok_or_else(|| StoreError::Damaged("a resource type".into()))?;
-            let value = serde_json::from_slice(&codec::decode_body(body)?)
-                .map_err(|_| StoreError::Damaged("a stored body".into()))?;
+            let value = codec::decode_value(body)?;
             let mut rows = index::rows(kind, &value);
             rows.push(index::updated_row(type_code, current.updated));
             for row in rows {
@@ -505,17 +556,18 @@ impl Applying<'_> {
             return Ok(());
         }
         self.retire(&current, type_code)?;
-        let hash: [u8; 32] = Sha256::digest(b"deleted").into();
-        self.tx
-            .prepare_cached(
-                "UPDATE resource SET version = version + 1, updated = ?2, origin = ?3, audit = ?4, hash = ?5, body = NULL WHERE rid = ?1",
-            )
-            .and_then(|mut s| s.execute(params![current.rid, self.now, self.origin, self.audit_seq, hash.as_slice()]))
-            .map_err(storage)?;
         let person = match codec::rid_person(current.rid) {
             None => None,
             Some(number) => Some(Arc::<str>::from(super::read::patient_of(self.tx, number)?)),
         };
+        let hash = deletion_hash(kind, id);
+        let audit = self.covering(person.as_ref());
+        self.tx
+            .prepare_cached(
+                "UPDATE resource SET version = version + 1, updated = ?2, origin = ?3, audit = ?4, hash = ?5, body = NULL WHERE rid = ?1",
+            )
+            .and_then(|mut s| s.execute(params![current.rid, self.now, self.origin, audit, hash.as_slice()]))
+            .map_err(storage)?;
         self.note(person.as_ref(), kind, id, current.version + 1, &hash);
         self.written.push((reference(), current.version + 1));
         Ok(())
@@ -523,11 +575,10 @@ impl Applying<'_> {
 
     /// Remembers a new version for the audit entry, the cache and the directory's counter.
     fn note(&mut self, person: Option<&Arc<str>>, kind: &str, id: &str, version: u32, hash: &[u8; 32]) {
-        let (digest, list, count) = self.digests.entry(person.cloned()).or_default();
-        digest.update(hash);
-        *count += 1;
-        if list.len() < AUDIT_LIST {
-            list.push(format!("{kind}/{id}/_history/{version}"));
+        let written = self.versions.entry(person.cloned()).or_default();
+        written.hashes.push(*hash);
+        if written.list.len() < AUDIT_LIST {
+            written.list.push(format!("{kind}/{id}/_history/{version}"));
         }
         match person {
             Some(patient) => {
@@ -588,6 +639,9 @@ impl Applying<'_> {
         }
         for wanted in &self.batch.occupy {
             let (start, end) = (codec::micros(wanted.start), codec::micros(wanted.end));
+            if end <= start || end - start > DAY {
+                return Err(StoreError::Span);
+            }
             // Lapsed holds in the way go first; live ones are the trigger's to refuse.
             self.tx
                 .prepare_cached(
@@ -611,7 +665,7 @@ impl Applying<'_> {
                 })
                 .map_err(|error| match error.sqlite_error_code() {
                     // The trigger, or the same holder twice on one calendar and start.
-                    Some(rusqlite::ErrorCode::ConstraintViolation) if end > start => StoreError::Occupied,
+                    Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::Occupied,
                     _ => storage(error),
                 })?;
         }
@@ -653,6 +707,15 @@ impl Applying<'_> {
             }
             .map_err(storage)?;
         }
+        for pair in &self.batch.refresh {
+            self.tx
+                .prepare_cached("UPDATE kv SET value = ?3, expires = ?4 WHERE space = ?1 AND key = ?2 AND expires > ?5")
+                .and_then(|mut s| {
+                    let expires = pair.expires.map_or(i64::MAX, codec::micros);
+                    s.execute(params![pair.space, pair.key, pair.value, expires, self.now])
+                })
+                .map_err(storage)?;
+        }
         Ok(())
     }
 
@@ -660,11 +723,11 @@ impl Applying<'_> {
         for draft in &self.batch.audit {
             let mut fields = draft.fields.clone();
             if draft.covers_writes
-                && let Some((digest, list, count)) = self.digests.remove(&draft.person)
+                && let Some(written) = self.versions.remove(&draft.person)
             {
-                fields.digest = hex(&digest.finalize());
-                fields.count = count;
-                fields.what = list;
+                fields.count = written.hashes.len() as u64;
+                fields.digest = digest_of(written.hashes);
+                fields.what = written.list;
             }
             append_audit(
                 self.state,

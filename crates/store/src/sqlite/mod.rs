@@ -256,7 +256,7 @@ impl Store for Sqlite {
     }
 
     async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        self.reading(move |c, shared| check::audit(c, shared)).await
+        self.reading(|c, _| check::audit(c)).await
     }
 
     async fn take_outbox(
@@ -321,7 +321,7 @@ impl Store for Sqlite {
     }
 
     async fn check(&self) -> Result<CheckReport, StoreError> {
-        self.reading(move |c, shared| check::check(c, shared)).await
+        self.reading(|c, _| check::check(c)).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

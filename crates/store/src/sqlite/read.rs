@@ -46,7 +46,20 @@ impl Cache {
 
     pub fn forget(&self, patient: &str) {
         self.mark(patient).fetch_add(1, Ordering::AcqRel);
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).records.remove(patient);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.records.remove(patient).is_some() {
+            inner.order.retain(|kept| kept.as_ref() != patient);
+        }
+    }
+
+    /// Forgets everybody: somebody else wrote.
+    pub fn clear(&self) {
+        for mark in &self.marks {
+            mark.fetch_add(1, Ordering::AcqRel);
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.records.clear();
+        inner.order.clear();
     }
 
     /// A stamp to take before reading and to give to [`Cache::keep`] after.
@@ -126,8 +139,7 @@ impl Raw {
         let value = match self.body {
             None => None,
             Some(body) => {
-                let mut value = serde_json::from_slice(&codec::decode_body(&body)?)
-                    .map_err(|_| StoreError::Damaged("a stored body".into()))?;
+                let mut value = codec::decode_value(&body)?;
                 fill_meta(&mut value, self.version, updated);
                 Some(Arc::new(value))
             }
@@ -257,6 +269,32 @@ pub(crate) fn history(
     version: Option<u32>,
 ) -> Result<Vec<Stored>, StoreError> {
     let Some((type_code, rid)) = locate(connection, kind, id)? else { return Ok(Vec::new()) };
+    versions(connection, shared, rid, type_code, &codec::id_key(id), version)
+}
+
+/// One version of the resource at `rid`.
+pub(crate) fn version_by_rid(
+    connection: &Connection,
+    shared: &Shared,
+    rid: i64,
+    version: u32,
+) -> Result<Option<Stored>, StoreError> {
+    let named: Option<(u16, Vec<u8>)> = connection
+        .prepare_cached("SELECT type, id FROM resource WHERE rid = ?1")
+        .and_then(|mut s| s.query_row([rid], |r| Ok((r.get(0)?, r.get(1)?))).optional())
+        .map_err(storage)?;
+    let Some((type_code, key)) = named else { return Ok(None) };
+    Ok(versions(connection, shared, rid, type_code, &key, Some(version))?.pop())
+}
+
+fn versions(
+    connection: &Connection,
+    shared: &Shared,
+    rid: i64,
+    type_code: u16,
+    key: &[u8],
+    version: Option<u32>,
+) -> Result<Vec<Stored>, StoreError> {
     let person = person_of_rid(connection, rid)?;
     let mut versions = Vec::new();
     for table in ["resource", "history"] {
@@ -265,7 +303,7 @@ pub(crate) fn history(
              WHERE r.rid = ?1 AND (?4 IS NULL OR r.version = ?4) ORDER BY r.version DESC"
         );
         let mut statement = connection.prepare_cached(&sql).map_err(storage)?;
-        let rows = statement.query_map(params![rid, type_code, codec::id_key(id), version], raw).map_err(storage)?;
+        let rows = statement.query_map(params![rid, type_code, key, version], raw).map_err(storage)?;
         for row in rows {
             versions.push(row.map_err(storage)?.decode(connection, shared, person.clone())?);
         }

@@ -24,8 +24,8 @@ enum Cursor {
     Rid(i64),
     /// After this id, walking a type.
     Id(Vec<u8>),
-    /// After this many sorted results, the last of which was this one.
-    Sorted(i64),
+    /// After this version of this resource among sorted results.
+    Sorted(i64, u32),
 }
 
 impl Cursor {
@@ -35,7 +35,7 @@ impl Cursor {
             Self::Key(key, rid) => format!("k{}.{rid}", hex(key)),
             Self::Rid(rid) => format!("r{rid}"),
             Self::Id(id) => format!("i{}", hex(id)),
-            Self::Sorted(rid) => format!("s{rid}"),
+            Self::Sorted(rid, version) => format!("s{rid}.{version}"),
         }
     }
 
@@ -49,7 +49,10 @@ impl Cursor {
             }
             Some(b'r') => Ok(Self::Rid(rest.parse().map_err(|_| bad())?)),
             Some(b'i') => Ok(Self::Id(unhex(rest)?)),
-            Some(b's') => Ok(Self::Sorted(rest.parse().map_err(|_| bad())?)),
+            Some(b's') => {
+                let (rid, version) = rest.split_once('.').ok_or_else(bad)?;
+                Ok(Self::Sorted(rid.parse().map_err(|_| bad())?, version.parse().map_err(|_| bad())?))
+            }
             _ => Err(bad()),
         }
     }
@@ -67,13 +70,13 @@ fn unhex(text: &str) -> Result<Vec<u8>, StoreError> {
 
 pub(crate) fn search(connection: &Connection, shared: &Shared, query: &Query) -> Result<Found, StoreError> {
     let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
-    let count = query.count.unwrap_or(DEFAULT_COUNT).min(MAX_COUNT);
+    let count = query.count.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT);
     match index::plan(query)? {
         Plan::Ids(ids) => by_id(connection, shared, query, &ids),
         Plan::All if query.sort.is_empty() => walk_type(connection, shared, query, cursor, count),
         Plan::All => Err(StoreError::TooMany(MAX_SORTED)),
         Plan::Index { number, ranges, ordered: true, descending } => {
-            ordered_scan(connection, shared, query, number, &ranges[0], descending, cursor, count)
+            ordered_scan(connection, shared, query, number, &ranges, descending, cursor, count)
         }
         Plan::Index { number, ranges, .. } => {
             let candidates = gather(connection, number, &ranges)?;
@@ -95,7 +98,7 @@ fn matching(connection: &Connection, shared: &Shared, query: &Query, rid: i64) -
 
 fn by_id(connection: &Connection, shared: &Shared, query: &Query, ids: &[String]) -> Result<Found, StoreError> {
     let mut entries = Vec::new();
-    for id in ids {
+    for id in ids.iter().collect::<std::collections::BTreeSet<_>>() {
         if let Some(stored) = read::current(connection, shared, &query.resource_type, id)?
             && stored.value.as_deref().is_some_and(|v| query.matches(v))
         {
@@ -153,14 +156,14 @@ fn walk_type(
     }
 }
 
-/// Scans one range in the order asked for and stops when the page is full.
+/// Scans ranges one after the other in the order asked for and stops when the page is full.
 #[allow(clippy::too_many_arguments)] // one call, and each is a different thing
 fn ordered_scan(
     connection: &Connection,
     shared: &Shared,
     query: &Query,
     number: u16,
-    range: &Range,
+    ranges: &[Range],
     descending: bool,
     cursor: Option<Cursor>,
     count: usize,
@@ -171,20 +174,30 @@ fn ordered_scan(
         Some(_) => return Err(StoreError::Cursor),
     };
     let sql = if descending {
-        "SELECT key, rid FROM ix WHERE param = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) \
+        "SELECT key, rid FROM ix WHERE param = ?1 AND key >= ?2 AND key < ?3 \
          AND (?4 IS NULL OR (key, rid) < (?4, ?5)) ORDER BY key DESC, rid DESC LIMIT ?6"
     } else {
-        "SELECT key, rid FROM ix WHERE param = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3) \
+        "SELECT key, rid FROM ix WHERE param = ?1 AND key >= ?2 AND key < ?3 \
          AND (?4 IS NULL OR (key, rid) > (?4, ?5)) ORDER BY key, rid LIMIT ?6"
     };
     let mut entries: Vec<Stored> = Vec::new();
     let mut last: Option<(Vec<u8>, i64)> = None;
     let batch_size = (count + 1).max(16);
+    let mut ranges = ranges.iter();
+    let Some(mut range) = ranges.next() else { return Ok(Found { entries, next: None }) };
     loop {
+        if position.as_ref().is_some_and(|(key, _)| *key < range.low || *key >= range.high) {
+            // The page before ended in a later range, or this range is done.
+            match ranges.next() {
+                Some(next) => range = next,
+                None => return Ok(Found { entries, next: None }),
+            }
+            continue;
+        }
         // The position also bounds the range, so that the scan starts where the last one stopped.
         let (low, high) = match (&position, descending) {
             (Some((key, _)), false) => (key.clone(), range.high.clone()),
-            (Some((key, _)), true) => (range.low.clone(), Some([key.as_slice(), &[0]].concat())),
+            (Some((key, _)), true) => (range.low.clone(), [key.as_slice(), &[0]].concat()),
             (None, _) => (range.low.clone(), range.high.clone()),
         };
         let batch: Vec<(Vec<u8>, i64)> = connection
@@ -207,7 +220,8 @@ fn ordered_scan(
         let end = batch.len() < batch_size;
         for (key, rid) in batch {
             position = Some((key.clone(), rid));
-            if let Some(stored) = matching(connection, shared, query, rid)?
+            if range.can_hold(&key)
+                && let Some(stored) = matching(connection, shared, query, rid)?
                 && first_in_range(&stored, number, range, descending, &key)
             {
                 if entries.len() == count {
@@ -219,7 +233,10 @@ fn ordered_scan(
             }
         }
         if end {
-            return Ok(Found { entries, next: None });
+            match ranges.next() {
+                Some(next) => (range, position) = (next, None),
+                None => return Ok(Found { entries, next: None }),
+            }
         }
     }
 }
@@ -228,8 +245,7 @@ fn ordered_scan(
 fn first_in_range(stored: &Stored, number: u16, range: &Range, descending: bool, key: &[u8]) -> bool {
     let Some(value) = stored.value.as_deref() else { return false };
     let keys = index::rows(stored.kind, value).into_iter().filter_map(|row| {
-        let within =
-            row.param == number && row.key >= range.low && range.high.as_ref().is_none_or(|high| row.key < *high);
+        let within = row.param == number && row.key >= range.low && row.key < range.high;
         within.then_some(row.key)
     });
     let first = if descending { keys.max() } else { keys.min() };
@@ -240,14 +256,16 @@ fn first_in_range(stored: &Stored, number: u16, range: &Range, descending: bool,
 /// The rids in these ranges, each once, ascending.
 fn gather(connection: &Connection, number: u16, ranges: &[Range]) -> Result<Vec<i64>, StoreError> {
     let mut statement = connection
-        .prepare_cached("SELECT rid FROM ix WHERE param = ?1 AND key >= ?2 AND (?3 IS NULL OR key < ?3)")
+        .prepare_cached("SELECT key, rid FROM ix WHERE param = ?1 AND key >= ?2 AND key < ?3")
         .map_err(storage)?;
     let mut rids = Vec::new();
     for range in ranges {
-        let rows =
-            statement.query_map(params![number, range.low, range.high], |r| r.get::<_, i64>(0)).map_err(storage)?;
-        for rid in rows {
-            rids.push(rid.map_err(storage)?);
+        let mut rows = statement.query(params![number, range.low, range.high]).map_err(storage)?;
+        while let Some(row) = rows.next().map_err(storage)? {
+            let key = row.get_ref(0).map_err(storage)?.as_blob().map_err(|e| StoreError::Io(e.to_string()))?;
+            if range.can_hold(key) {
+                rids.push(row.get(1).map_err(storage)?);
+            }
         }
     }
     rids.sort_unstable();
@@ -306,21 +324,18 @@ fn sorted(
     matches.sort_by(order);
     let from = match cursor {
         None => 0,
-        Some(Cursor::Sorted(rid)) => match matches.iter().position(|(r, _)| *r == rid) {
-            Some(at) => at + 1,
-            // The last result of the page before has gone: go on after where it stood.
-            None => match read::by_rid(connection, shared, rid)? {
-                Some(gone) => {
-                    let mark = (rid, gone);
-                    matches.partition_point(|m| order(m, &mark) != Ordering::Greater)
-                }
-                None => return Err(StoreError::Cursor),
-            },
+        // After where the last result of the page before stood then, whatever became of it.
+        Some(Cursor::Sorted(rid, version)) => match read::version_by_rid(connection, shared, rid, version)? {
+            Some(then) if then.value.is_some() => {
+                let mark = (rid, then);
+                matches.partition_point(|m| order(m, &mark) != Ordering::Greater)
+            }
+            _ => return Err(StoreError::Cursor),
         },
         Some(_) => return Err(StoreError::Cursor),
     };
     let more = matches.len() > from + count;
     let page: Vec<(i64, Stored)> = matches.into_iter().skip(from).take(count).collect();
-    let next = if more { page.last().map(|(rid, _)| Cursor::Sorted(*rid).write()) } else { None };
+    let next = if more { page.last().map(|(rid, last)| Cursor::Sorted(*rid, last.version).write()) } else { None };
     Ok(Found { entries: page.into_iter().map(|(_, stored)| stored).collect(), next })
 }

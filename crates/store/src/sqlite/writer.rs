@@ -111,8 +111,7 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 fn write_loop(connection: &Connection, state: &mut State, commands: &mpsc::Receiver<Command>) {
     let mut finishers: Vec<Finish> = Vec::with_capacity(GROUP);
     while let Ok(first) = commands.recv() {
-        let mut begun = execute(connection, "BEGIN IMMEDIATE");
-        state.begin_group();
+        let mut begun = execute(connection, "BEGIN IMMEDIATE").and_then(|()| state.begin_group(connection));
         let mut next = Some(first);
         while let Some(command) = next.take() {
             finishers.push(command(state, begun.is_ok().then_some(connection)));

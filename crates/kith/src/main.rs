@@ -1,1 +1,35 @@
-fn main() {}
+//! The binary: parse, configure, wire, run.
+
+mod cli;
+mod commands;
+mod config;
+mod loading;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let config = match config::Config::resolve(&cli.global) {
+        Ok(config) => config,
+        Err(error) => return explain(&error, 2),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return explain(&error.into(), 1),
+    };
+    match runtime.block_on(commands::run(cli.command, config)) {
+        Ok(code) => code,
+        Err(error) => explain(&error, 1),
+    }
+}
+
+/// What happened, and what to do next where an error knows it.
+fn explain(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("kith: {error:#}");
+    ExitCode::from(code)
+}

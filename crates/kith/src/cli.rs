@@ -1,0 +1,164 @@
+//! The command line: subcommands as verbs, results on stdout, progress and hints on stderr.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Kith: one record, one front door, one plan for a neighbourhood's health.
+///
+/// Start with `kith demo`: a neighbourhood of synthetic people at http://127.0.0.1:8080. Then `kith demo --story` plays a
+/// day of it in the terminal.
+#[derive(Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings every command takes; `kith config` explains them.
+#[derive(Args)]
+pub struct Global {
+    /// Configuration file (TOML); ./kith.toml is read if it is there.
+    #[arg(long, global = true, value_name = "FILE", env = "KITH_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of the record [default: ./kith-data]
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_DATA")]
+    pub data: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, global = true, value_name = "ADDRESS", env = "KITH_LISTEN", hide = true)]
+    pub listen: Option<String>,
+    /// Folder of sharing agreements instead of the built-in one.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_AGREEMENTS", hide = true)]
+    pub agreements: Option<PathBuf>,
+    /// Folder of pathways and vocabularies instead of the built-in ones.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_CONTENT", hide = true)]
+    pub content: Option<PathBuf>,
+    /// A proxy in front speaks TLS: cookies are Secure and HSTS is sent.
+    #[arg(long, global = true, env = "KITH_TLS", hide = true)]
+    pub tls: bool,
+    /// Wait for the disk at every commit.
+    #[arg(long, global = true, value_name = "BOOL", env = "KITH_DURABLE", hide = true)]
+    pub durable: Option<bool>,
+    /// What is logged.
+    #[arg(long, global = true, value_name = "FILTER", env = "KITH_LOG", hide = true)]
+    pub log: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make a neighbourhood of synthetic people and open it in a browser at the listen address
+    Demo(Demo),
+    /// Serve the pages and the FHIR door over the record in --data
+    Serve,
+    /// Bring FHIR Bundles and NDJSON in (plain or gzipped, files or folders)
+    Import(Import),
+    /// Write the whole record out as NDJSON, one file for each resource type
+    Export(Export),
+    /// Prove the store's own invariants: index, references, versions, audit chain
+    Check {
+        /// Print the result, with counts by resource type, as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look into the audit chain
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
+    /// Register an integration engine and print its bearer token, once
+    Token(Token),
+    /// Check and try pathways and other content files
+    Content {
+        #[command(subcommand)]
+        command: Content,
+    },
+    /// List every setting with its file key, environment variable, flag and default
+    Config,
+}
+
+#[derive(Args)]
+pub struct Demo {
+    /// How many people live there (15 to 1,000,000)
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(15..=1_000_000))]
+    pub people: u32,
+    /// The same seed makes the same neighbourhood
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Make the neighbourhood and stop
+    #[arg(long)]
+    pub prepare: bool,
+    /// Play one day without a browser and print it as a story; exits 1 if a promise is broken
+    #[arg(long)]
+    pub story: bool,
+    /// Also import these FHIR Bundles (Synthea's, for instance)
+    #[arg(long, value_name = "PATH")]
+    pub synthea: Vec<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// Files and folders: .json, .ndjson, .jsonl, each also as .gz
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Print counts by resource type as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where rejected resources are listed, one JSON object a line [default: import-errors.ndjson in --data]
+    #[arg(long, value_name = "FILE")]
+    pub errors: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// Folder to write to; made if it is not there
+    #[arg(value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Walk the chain: finds any altered, missing or reordered entry and names the first
+    Verify {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print entries as JSON lines, oldest first, without names
+    List {
+        /// After this sequence number
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// How many
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+}
+
+#[derive(Args)]
+pub struct Token {
+    /// Name of the integration engine, as people will see it
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "withdraw"])]
+    pub service: Option<String>,
+    /// What it may do: system/*.*, system/Patient.read, system/Observation.cruds, …
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Vec<String>,
+    /// List connected systems instead
+    #[arg(long, conflicts_with_all = ["service", "withdraw"])]
+    pub list: bool,
+    /// Withdraw every token of a connected system instead (Device/…, as --list prints it)
+    #[arg(long, value_name = "DEVICE", conflicts_with = "service")]
+    pub withdraw: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Content {
+    /// Check every pathway: format, vignettes, and the exhaustive walk over every path
+    Check,
+    /// Play one pathway's vignettes and print what each came to
+    Try {
+        /// Pathway id, such as sore-throat
+        pathway: String,
+    },
+}

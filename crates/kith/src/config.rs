@@ -1,0 +1,141 @@
+//! Configuration: one list of settings, each by file, environment and flag. The flag wins, then the environment, then the
+//! file, then the default. `kith config` prints this list.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::cli::Global;
+
+/// One setting, documented once.
+pub struct Setting {
+    pub key: &'static str,
+    pub variable: &'static str,
+    pub flag: &'static str,
+    pub default: &'static str,
+    pub what: &'static str,
+}
+
+/// Every setting there is.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "data",
+        variable: "KITH_DATA",
+        flag: "--data DIR",
+        default: "./kith-data",
+        what: "Folder of the record: the SQLite database, the audit heads, the outbox.",
+    },
+    Setting {
+        key: "listen",
+        variable: "KITH_LISTEN",
+        flag: "--listen ADDRESS",
+        default: "127.0.0.1:8080",
+        what: "Address and port that `serve` and `demo` listen on.",
+    },
+    Setting {
+        key: "agreements",
+        variable: "KITH_AGREEMENTS",
+        flag: "--agreements DIR",
+        default: "built in",
+        what: "Folder of sharing agreements (*.cedar) used instead of the built-in one.",
+    },
+    Setting {
+        key: "content",
+        variable: "KITH_CONTENT",
+        flag: "--content DIR",
+        default: "built in",
+        what: "Folder of pathways and vocabularies used instead of the built-in ones.",
+    },
+    Setting {
+        key: "tls",
+        variable: "KITH_TLS",
+        flag: "--tls",
+        default: "false",
+        what: "Kith stands behind a proxy that speaks TLS: cookies are Secure and HSTS is sent.",
+    },
+    Setting {
+        key: "durable",
+        variable: "KITH_DURABLE",
+        flag: "--durable BOOL",
+        default: "true",
+        what: "Wait for the disk at every commit, so that a power cut loses nothing.",
+    },
+    Setting {
+        key: "log",
+        variable: "KITH_LOG",
+        flag: "--log FILTER",
+        default: "warn,kith=info",
+        what: "What is logged, as tracing filters: never a name, an NHS number or free text.",
+    },
+];
+
+/// What the configuration file may hold.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<String>,
+    agreements: Option<PathBuf>,
+    content: Option<PathBuf>,
+    tls: Option<bool>,
+    durable: Option<bool>,
+    log: Option<String>,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub data: PathBuf,
+    pub listen: SocketAddr,
+    pub agreements: Option<PathBuf>,
+    pub content: Option<PathBuf>,
+    pub tls: bool,
+    pub durable: bool,
+    pub log: String,
+}
+
+impl Config {
+    /// Flags and environment have been read by clap; the file fills what they leave open.
+    pub fn resolve(global: &Global) -> anyhow::Result<Self> {
+        let file = match &global.config {
+            Some(path) => read(path)?,
+            None if Path::new("kith.toml").exists() => read(Path::new("kith.toml"))?,
+            None => File::default(),
+        };
+        let listen = global.listen.clone().or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+        Ok(Self {
+            data: global.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("kith-data")),
+            listen: listen
+                .replace("localhost", "127.0.0.1")
+                .parse()
+                .with_context(|| "listen must be an address and a port, such as 127.0.0.1:8080".to_owned())?,
+            agreements: global.agreements.clone().or(file.agreements),
+            content: global.content.clone().or(file.content),
+            tls: global.tls || file.tls.unwrap_or(false),
+            durable: global.durable.or(file.durable).unwrap_or(true),
+            log: global.log.clone().or(file.log).unwrap_or_else(|| "warn,kith=info".to_owned()),
+        })
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<File> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match toml::from_str(&text) {
+        Ok(file) => Ok(file),
+        Err(error) => bail!("{}: {error}\nhint: `kith config` lists the settings there are", path.display()),
+    }
+}
+
+/// The list of settings as a table for people.
+pub fn describe() -> String {
+    let mut out = String::from("Settings, by file (kith.toml or --config FILE), environment and flag; the flag wins.\n\n");
+    for s in SETTINGS {
+        out.push_str(&format!(
+            "{:<11} {}\n            environment {}, flag {}, default {}\n\n",
+            s.key, s.what, s.variable, s.flag, s.default
+        ));
+    }
+    out
+}

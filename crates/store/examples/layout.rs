@@ -97,7 +97,7 @@ fn import(runtime: &tokio::runtime::Runtime, store: &Sqlite, people: &[Vec<Vec<u
                         let resource = Prepared::new(serde_json::from_slice(bytes)?)?;
                         writes.push(Write::Put { resource: resource.into(), expect: Expect::Any, links: Vec::new() });
                     }
-                    send.send(batch(writes))?;
+                    send.send(batch(writes)).map_err(|_| "the writer stopped")?;
                 }
             }
             Ok(())
@@ -129,7 +129,7 @@ fn baseline(folder: &Path, people: &[Vec<Vec<u8>>]) -> Result<Duration, Failure>
                         let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
                         rows.push((text("resourceType"), text("id"), bytes.as_slice()));
                     }
-                    send.send(rows)?;
+                    send.send(rows).map_err(|_| "the writer stopped")?;
                 }
             }
             Ok(())

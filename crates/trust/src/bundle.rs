@@ -121,8 +121,8 @@ fn entry_of(entry: &mut Value, full_url: Option<&str>, ids: Ids) -> Result<Bundl
             let own = resource::id_of(value_ref).map(str::to_owned);
             let update = method == "PUT" && !url.is_empty();
             let id = if update {
-                let (asked_kind, asked_id) =
-                    resource::split_reference(&url).ok_or("request.url must be Type/id (conditional updates are not taken)")?;
+                let (asked_kind, asked_id) = resource::split_reference(&url)
+                    .ok_or("request.url must be Type/id (conditional updates are not taken)")?;
                 if asked_kind != kind {
                     return Err("request.url names another type than the resource");
                 }
@@ -169,8 +169,7 @@ pub async fn find_one(access: &Access, kind: &str, conditions: &str) -> Result<O
     if pairs.is_empty() {
         return Err(Error::invalid("condition", "must have at least one parameter"));
     }
-    let mut query =
-        Query::parse(kind, &pairs).map_err(|e| Error::Unsearchable { what: e.to_string() })?;
+    let mut query = Query::parse(kind, &pairs).map_err(|e| Error::Unsearchable { what: e.to_string() })?;
     query.count = Some(2);
     let page = access.search(&query).await?;
     match page.entries.as_slice() {
@@ -233,9 +232,7 @@ pub async fn resolve_conditional(access: &Access, value: &mut Value, place: &str
 
 /// Whether a reference is a search rather than an address.
 pub fn is_conditional(reference: &str) -> bool {
-    reference
-        .split_once('?')
-        .is_some_and(|(kind, _)| resource::type_code(kind).is_some())
+    reference.split_once('?').is_some_and(|(kind, _)| resource::type_code(kind).is_some())
 }
 
 /// Commits a transaction Bundle through the door: all of it or nothing. Reads are left to the caller, after the commit.

@@ -22,7 +22,7 @@ pub struct Change {
     pub(crate) occupy: Vec<Occupancy>,
     pub(crate) outbox: Vec<NewMessage>,
     pub(crate) jobs: Vec<NewJob>,
-    pub(crate) once: Option<String>,
+    pub(crate) once: Option<(String, Option<Value>)>,
     pub(crate) allow_broken_references: bool,
 }
 
@@ -88,9 +88,16 @@ impl Change {
     }
 
     /// Makes the commit safe to repeat: the same key and content answers with the first receipt, the same key with other
-    /// content is a conflict.
+    /// content is a conflict. Ids given by this change and moments (they differ at each try) are not part of the content,
+    /// occupied time is. Where a retry may build something else from the same request, use [`Change::once_for`].
     pub fn once(&mut self, key: &str) {
-        self.once = Some(key.to_owned());
+        self.once = Some((key.to_owned(), None));
+    }
+
+    /// As [`Change::once`], where `asked` is what was asked for (the form as sent): the same key with another `asked` is a
+    /// conflict, whatever else the change holds.
+    pub fn once_for(&mut self, key: &str, asked: &Value) {
+        self.once = Some((key.to_owned(), Some(asked.clone())));
     }
 
     /// Import only: accept references to what is not there yet; `kith check` reports what stays broken.

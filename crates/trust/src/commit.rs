@@ -1,6 +1,6 @@
 //! How a change becomes a batch: prepared, decided, audited.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use kith_fhir::{Value, resource};
@@ -24,15 +24,10 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
     let now = access.now();
     let mut batch = Batch::new(now, access.origin());
     batch.allow_broken_references = change.allow_broken_references && access.actor().role == Role::System;
-    if let Some(key) = &change.once {
-        batch.once = Some((format!("{}|{key}", access.actor().reference), digest(&change)));
+    if let Some((key, asked)) = &change.once {
+        batch.once = Some((format!("{}|{key}", access.actor().reference), digest(&change, asked.as_ref())));
     }
     let books = !change.occupy.is_empty() || !change.releases.is_empty();
-    let registering: BTreeSet<String> = change
-        .resources()
-        .filter(|v| resource::type_of(v) == Some("Patient"))
-        .filter_map(|v| resource::id_of(v).map(str::to_owned))
-        .collect();
     let mut deciders: BTreeMap<Option<Arc<str>>, BTreeSet<String>> = BTreeMap::new();
     let mut fresh: BTreeSet<String> = BTreeSet::new();
 
@@ -42,13 +37,11 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
                 let links = resource::type_of(&value).map(|kind| links_of(kind, &value, now)).unwrap_or_default();
                 let kind = resource::type_of(&value).map_or(DataKind::Clinical, |t| DataKind::of(t, &value));
                 // A closure would outlive the borrow of `value` that `Prepared` takes.
-                let prepared = Prepared::of(&mut value)
-                    .map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
+                let prepared =
+                    Prepared::of(&mut value).map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
                 let decided = match &prepared.patient {
                     None => directory(access, &prepared, &value, books).await?,
-                    Some(patient) => {
-                        person(access, &prepared, &value, kind, patient, books, &registering, &mut fresh).await?
-                    }
+                    Some(patient) => person(access, &prepared, &value, kind, patient, books, &mut fresh).await?,
                 };
                 deciders.entry(prepared.patient.clone()).or_default().insert(decided);
                 batch.writes.push(Write::Put { resource: Arc::new(prepared), expect, links });
@@ -59,6 +52,10 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
                     return access.refuse_write(None, "no such resource", true).await;
                 };
                 let kind = resource::type_code(kind).and_then(resource::type_name).ok_or(Error::NotFound)?;
+                if kind == "Patient" && !matches!(access.actor().role, Role::System | Role::Machine) {
+                    let known = access.may(id, Action::Read, DataKind::Demographics).await?;
+                    return access.refuse_write(Some(id), "a person is not deleted", !known).await;
+                }
                 let answer = match &person {
                     None => only_kith_or_scope(access, kind),
                     Some(patient) => {
@@ -100,30 +97,32 @@ async fn person(
     kind: DataKind,
     patient: &Arc<str>,
     books: bool,
-    registering: &BTreeSet<String>,
     fresh: &mut BTreeSet<String>,
 ) -> Result<String, Error> {
     let role = access.actor().role;
     if fresh.contains(patient.as_ref()) {
         return Ok("register-with-own-organisation".into());
     }
-    let stored = if prepared.kind == "Patient"
-        || (registering.contains(patient.as_ref()) && !matches!(role, Role::System | Role::Machine))
-    {
-        access.inner.store.read("Patient", patient).await?.and_then(|s| s.value)
-    } else {
-        None
-    };
-    if prepared.kind == "Patient" && !matches!(role, Role::System | Role::Machine) {
+    let people = !matches!(role, Role::System | Role::Machine);
+    let stored =
+        if people { access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value) } else { None };
+    // Somebody who may know of the person is told why; to everybody else the person does not exist.
+    let known = !people || access.may(patient, Action::Read, DataKind::Demographics).await?;
+    if prepared.kind == "Patient" && people {
         match stored.as_deref() {
-            None => {
+            // Not told apart: a person who does not exist and one this actor may not know of.
+            before if before.is_none() || !known => {
                 let answer = access.decide_register(registers_with_own(access, value));
                 if !answer.allowed {
-                    return access.refuse_write(Some(patient), &answer.decided_by, false).await;
+                    return access.refuse_write(Some(patient), &answer.decided_by, role == Role::Person).await;
+                }
+                if before.is_some() {
+                    return access.refuse_write(Some(patient), "no relationship with this person", true).await;
                 }
                 fresh.insert(patient.to_string());
                 return Ok(answer.decided_by);
             }
+            None => {}
             Some(before) => {
                 if role == Role::Person && IDENTITY.iter().any(|e| before.get(e) != value.get(e)) {
                     let why = "names, date of birth and NHS number are changed by your practice";
@@ -139,15 +138,15 @@ async fn person(
         }
     }
     if prepared.kind == "RelatedPerson" && role == Role::Person && !access.decide_relationship(patient, "self").await? {
-        return access.refuse_write(Some(patient), "a proxy cannot name another proxy", false).await;
+        return access.refuse_write(Some(patient), "a proxy cannot name another proxy", !known).await;
     }
+    // What is replaced counts as much as what replaces it: a protected item is not opened up by writing over it.
+    let kind = stored.as_deref().map_or(kind, |before| kind.max(DataKind::of(prepared.kind, before)));
     let action = if books && prepared.kind == "Appointment" { Action::Book } else { Action::Write };
     let answer = access.decide_write(patient, action, prepared.kind, kind).await?;
     if answer.allowed {
         return Ok(answer.decided_by);
     }
-    // Somebody who may know of the person is told why; to everybody else the person does not exist.
-    let known = access.may(patient, Action::Read, DataKind::Demographics).await?;
     access.refuse_write(Some(patient), &answer.decided_by, !known && role != Role::Machine).await
 }
 
@@ -194,28 +193,44 @@ async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: b
     if answer.allowed { Ok(answer.decided_by) } else { access.refuse_write(None, &answer.decided_by, false).await }
 }
 
-/// What a repeated request must repeat.
-fn digest(change: &Change) -> [u8; 32] {
+/// What a repeated request must repeat: what was asked for if the caller said, else the change without what is made anew at
+/// each try.
+fn digest(change: &Change, asked: Option<&Value>) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());
         hash.update(bytes);
     };
     part(change.reason.as_bytes());
+    if let Some(asked) = asked {
+        part(b"asked");
+        part(&kith_fhir::json::canonical(asked));
+        return hash.finalize().into();
+    }
+    // Ids of new resources by their place, so that what refers to them stays the same.
+    let new: HashMap<String, String> = change
+        .wanted
+        .iter()
+        .enumerate()
+        .filter_map(|(at, wanted)| match wanted {
+            Wanted::Put { value, expect: Expect::Absent } => {
+                Some((resource::reference_of(value)?, format!("new {at}")))
+            }
+            _ => None,
+        })
+        .collect();
+    let named = |reference: &str| new.get(reference).cloned().unwrap_or_else(|| reference.to_owned());
     for wanted in &change.wanted {
         match wanted {
-            Wanted::Put { value, expect } => {
-                // A new resource's id and times are made at each try; what was asked for is the rest.
+            Wanted::Put { value, .. } => {
+                part(named(&resource::reference_of(value).unwrap_or_default()).as_bytes());
                 let mut value = value.clone();
-                if *expect == Expect::Absent
-                    && let Some(object) = value.as_object_mut()
-                {
+                if let Some(object) = value.as_object_mut() {
                     object.remove("id");
+                    object.remove("meta");
                 }
-                part(resource::type_of(&value).unwrap_or_default().as_bytes());
-                if *expect != Expect::Absent {
-                    part(&kith_fhir::json::canonical(&value));
-                }
+                settle(&mut value, &new);
+                part(&kith_fhir::json::canonical(&value));
             }
             Wanted::Delete { reference, .. } => part(reference.as_bytes()),
         }
@@ -223,6 +238,23 @@ fn digest(change: &Change) -> [u8; 32] {
     for taken in &change.occupy {
         part(taken.calendar.as_bytes());
         part(&taken.start.as_microsecond().to_be_bytes());
+        part(&taken.end.as_microsecond().to_be_bytes());
     }
     hash.finalize().into()
+}
+
+/// Replaces what differs at each try: references to new resources, and moments.
+fn settle(value: &mut Value, new: &HashMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(place) = new.get(text.as_str()) {
+                text.clone_from(place);
+            } else if text.parse::<jiff::Timestamp>().is_ok() {
+                text.clear();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| settle(item, new)),
+        Value::Object(members) => members.values_mut().for_each(|member| settle(member, new)),
+        _ => {}
+    }
 }

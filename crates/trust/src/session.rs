@@ -105,7 +105,8 @@ impl Door {
         if now.duration_since(session.seen) > NOTE_EVERY {
             session.seen = now;
             let mut batch = Batch::new(now, origin(&session.actor));
-            batch.set.push(stored(secret, &session));
+            // Not `set`: a session signed out meanwhile must not come back.
+            batch.refresh.push(stored(secret, &session));
             self.inner.store.commit(batch).await?;
         }
         Ok(Some(session))

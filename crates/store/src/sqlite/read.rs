@@ -220,7 +220,7 @@ pub(crate) fn compartment(
     Ok(record)
 }
 
-fn locate(connection: &Connection, kind: &str, id: &str) -> Result<Option<(u16, i64)>, StoreError> {
+pub(crate) fn locate(connection: &Connection, kind: &str, id: &str) -> Result<Option<(u16, i64)>, StoreError> {
     let Some(type_code) = resource::type_code(kind) else { return Ok(None) };
     let rid = connection
         .prepare_cached("SELECT rid FROM resource_id WHERE type = ?1 AND id = ?2")

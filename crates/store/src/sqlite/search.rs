@@ -72,7 +72,10 @@ pub(crate) fn search(connection: &Connection, shared: &Shared, query: &Query) ->
     let cursor = query.cursor.as_deref().map(Cursor::read).transpose()?;
     let count = query.count.unwrap_or(DEFAULT_COUNT).clamp(1, MAX_COUNT);
     match index::plan(query)? {
-        Plan::Ids(ids) => by_id(connection, shared, query, &ids),
+        Plan::Ids(ids) => {
+            let candidates = located(connection, &query.resource_type, &ids)?;
+            in_order(connection, shared, query, &candidates, cursor, count)
+        }
         Plan::All if query.sort.is_empty() => walk_type(connection, shared, query, cursor, count),
         Plan::All => Err(StoreError::TooMany(MAX_SORTED)),
         Plan::Index { number, ranges, ordered: true, descending } => {
@@ -80,12 +83,24 @@ pub(crate) fn search(connection: &Connection, shared: &Shared, query: &Query) ->
         }
         Plan::Index { number, ranges, .. } => {
             let candidates = gather(connection, number, &ranges)?;
-            if query.sort.is_empty() {
-                in_rid_order(connection, shared, query, &candidates, cursor, count)
-            } else {
-                sorted(connection, shared, query, &candidates, cursor, count)
-            }
+            in_order(connection, shared, query, &candidates, cursor, count)
         }
+    }
+}
+
+/// Reads the candidates, ascending, in the order asked for.
+fn in_order(
+    connection: &Connection,
+    shared: &Shared,
+    query: &Query,
+    candidates: &[i64],
+    cursor: Option<Cursor>,
+    count: usize,
+) -> Result<Found, StoreError> {
+    if query.sort.is_empty() {
+        in_rid_order(connection, shared, query, candidates, cursor, count)
+    } else {
+        sorted(connection, shared, query, candidates, cursor, count)
     }
 }
 
@@ -96,26 +111,15 @@ fn matching(connection: &Connection, shared: &Shared, query: &Query, rid: i64) -
     Ok(matches.then_some(stored))
 }
 
-fn by_id(connection: &Connection, shared: &Shared, query: &Query, ids: &[String]) -> Result<Found, StoreError> {
-    let mut entries = Vec::new();
-    for id in ids.iter().collect::<std::collections::BTreeSet<_>>() {
-        if let Some(stored) = read::current(connection, shared, &query.resource_type, id)?
-            && stored.value.as_deref().is_some_and(|v| query.matches(v))
-        {
-            entries.push(stored);
-        }
+/// Where the resources of these ids are, each once, ascending.
+fn located(connection: &Connection, kind: &str, ids: &[String]) -> Result<Vec<i64>, StoreError> {
+    let mut rids = Vec::with_capacity(ids.len());
+    for id in ids {
+        rids.extend(read::locate(connection, kind, id)?.map(|(_, rid)| rid));
     }
-    sort(&mut entries, query);
-    Ok(Found { entries, next: None })
-}
-
-fn sort(entries: &mut [Stored], query: &Query) {
-    if !query.sort.is_empty() {
-        entries.sort_by(|a, b| match (&a.value, &b.value) {
-            (Some(a), Some(b)) => query.compare(a, b),
-            _ => Ordering::Equal,
-        });
-    }
+    rids.sort_unstable();
+    rids.dedup();
+    Ok(rids)
 }
 
 fn walk_type(

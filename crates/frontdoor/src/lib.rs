@@ -3,7 +3,10 @@
 //! A pathway is a file in `content/pathways/` (its format is described in the `README.md` there). This crate reads it,
 //! steps through it, turns answers and what the record already knows into a [`Disposition`] with reasons in plain words,
 //! and proves by exact symbolic walk ([`verify`]) that no path through it is unsafe in the ways a machine can see.
-//! Everything here is pure: no store, no clock, no network.
+//! All of that is pure: no store, no clock, no network.
+//!
+//! [`route`] puts the services that can help in order, with reasons; [`service`] does the rest through the door: reads the
+//! facts, finds the [`Offers`], and records what the person chose as one change.
 //!
 //! ```
 //! use kith_frontdoor::{Answers, Facts, Pathways, Sex, Step, Urgency};
@@ -34,10 +37,13 @@ mod pathway;
 mod phrases;
 pub mod questionnaire;
 pub mod reading;
+pub mod route;
+pub mod service;
 mod urgency;
 pub mod verify;
 pub mod vignettes;
 mod vocabulary;
+mod weights;
 
 pub use answers::{Answer, AnswerError, AnswerProblem, Answers};
 pub use assess::{Assessment, Disposition, Reason, ScoreResult, Step};
@@ -46,5 +52,8 @@ pub use facts::{Fact, Facts, FactsError, RecentContact, Sex};
 pub use load::{LoadError, Pathways};
 pub use parse::ConditionError;
 pub use pathway::{Audience, Evidence, Kind, Outcome, Pathway, Question, QuestionOption, RedFlag, Rule, Score};
+pub use route::{Offer, SlotOffer, WalkIn};
+pub use service::{Ask, Booked, Channel, Error, Fallback, Offers, Photo, Requested, SelfCare, Stopped};
 pub use urgency::Urgency;
 pub use vocabulary::{Group, Need, Vocabulary};
+pub use weights::Weights;

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use crate::{Facts, Pathway, Vocabulary};
@@ -40,6 +41,13 @@ impl Pathways {
     pub fn embedded() -> Result<Self, LoadError> {
         let own = |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).to_owned(), (*t).to_owned())).collect();
         Self::from_files(own(PATHWAYS), own(VOCABULARY))
+    }
+
+    /// The pathways built into the binary, read once.
+    pub fn built_in() -> &'static Self {
+        static BUILT_IN: LazyLock<Pathways> =
+            LazyLock::new(|| Pathways::embedded().expect("the embedded pathways are checked by the tests"));
+        &BUILT_IN
     }
 
     /// The pathways of a content folder: `<dir>/pathways/*.toml`, `<dir>/vocabulary/{needs,groups}.toml`.

@@ -401,7 +401,7 @@ fn read_lines(path: &Path, from: usize, send: &mpsc::Sender<Vec<Line>>) -> anyho
         batch.push(if too_long {
             Line::Bad(number, format!("the line is longer than {} MiB", limits.max_bytes >> 20))
         } else {
-            match parse(&buffer, &limits) {
+            match parse(buffer.trim_ascii_end(), &limits) {
                 Ok(mut value) => {
                     flag(&mut value);
                     Line::Resource(Sourced { value, line: number })
@@ -575,7 +575,10 @@ fn read_bundle(bytes: &[u8], send: &mpsc::Sender<Vec<Line>>) {
     let mut batch = Vec::with_capacity(raw.entry.len().min(GROUP));
     let mut lines = Lines::new(bytes);
     for (entry, identity) in raw.entry.iter().zip(&ids) {
-        let Some(resource) = entry.resource else { continue };
+        let Some(resource) = entry.resource else {
+            batch.push(Line::Bad(lines.line, "a Bundle's entry has no resource to import".into()));
+            continue;
+        };
         let line = lines.of(resource.get());
         let method = entry.request.as_ref().and_then(|r| r.method.as_deref()).unwrap_or("PUT");
         batch.push(match (parse(resource.get().as_bytes(), &limits), identity) {
@@ -587,13 +590,20 @@ fn read_bundle(bytes: &[u8], send: &mpsc::Sender<Vec<Line>>) {
                 if let (Some((_, id)), Some(object)) = (identity, value.as_object_mut()) {
                     object.insert("id".to_owned(), Value::String(id.clone()));
                 }
+                let mut lost = false;
                 resource::for_each_reference_mut(&mut value, |reference| {
                     if let Some(target) = known.get(reference.as_str()) {
                         reference.clone_from(target);
+                    } else {
+                        lost |= reference.starts_with("urn:uuid:");
                     }
                 });
-                flag(&mut value);
-                Line::Resource(Sourced { value, line })
+                if lost {
+                    Line::Bad(line, "refers to a full URL that no entry of the Bundle has".into())
+                } else {
+                    flag(&mut value);
+                    Line::Resource(Sourced { value, line })
+                }
             }
         });
         if batch.len() == GROUP && send.blocking_send(std::mem::take(&mut batch)).is_err() {

@@ -36,3 +36,40 @@ pub(crate) fn taken() -> WebError {
     WebError::conflict("Somebody else has just taken that time. Choose another one.")
         .kept("Your answers are saved, and nothing else has changed.")
 }
+
+impl From<kith_contact::Error> for WebError {
+    /// For what is not shown beside a field.
+    fn from(error: kith_contact::Error) -> Self {
+        use kith_contact::Error;
+        match error {
+            Error::Door(door) => door.into(),
+            Error::Refused { why } => Self::forbidden(why),
+            Error::Conflict { what } => Self::conflict(what).kept("Nothing else has changed."),
+            Error::Invalid { problems } => {
+                let said: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "We could not save this", said.join(". "))
+            }
+            Error::Photo(problem) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "We could not take this photo", problem.to_string())
+            }
+        }
+    }
+}
+
+impl From<kith_booking::Error> for WebError {
+    fn from(error: kith_booking::Error) -> Self {
+        use kith_booking::Error;
+        match error {
+            Error::Door(door) => door.into(),
+            Error::Taken { .. } => taken(),
+            Error::NoSuchTime => Self::new(StatusCode::NOT_FOUND, "That time is not there any more", error.to_string()),
+            Error::Past | Error::State { .. } | Error::SameTime | Error::KeyReused => {
+                Self::conflict(error.to_string()).kept("Nothing was changed.")
+            }
+            Error::NotNow(_) | Error::Foreign => Self::forbidden(error.to_string()),
+            Error::OtherNeed | Error::Invalid(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be booked", error.to_string())
+            }
+        }
+    }
+}

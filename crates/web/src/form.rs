@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Bytes;
+use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{FromRequest, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +51,59 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Checked<T> {
         let key = fields.get(KEY_FIELD).and_then(|key| key.parse().ok()).ok_or_else(WebError::unreadable)?;
         let form = serde_html_form::from_bytes(&body).map_err(|_| WebError::unreadable())?;
         Ok(Self { form, key, fields: fields.without_hidden() })
+    }
+}
+
+/// A form with a file, posted by one of our own pages in this session (`enctype="multipart/form-data"`). Refuses as
+/// [`Checked`] does. A file's own name is never read.
+#[derive(Debug)]
+pub struct CheckedUpload {
+    pub key: Uuid,
+    pub fields: Fields,
+    /// The first file that holds anything.
+    pub file: Option<Upload>,
+}
+
+/// The bytes of a file, and what the browser says they are.
+#[derive(Debug)]
+pub struct Upload {
+    pub bytes: Bytes,
+    pub media_type: String,
+}
+
+/// Parts of a form beyond this many are not ours.
+const MAX_PARTS: usize = 20;
+
+impl<S: Send + Sync> FromRequest<S> for CheckedUpload {
+    type Rejection = WebError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, WebError> {
+        let session = request.extensions().get::<Session>().cloned();
+        let headers = request.headers().clone();
+        let mut parts = Multipart::from_request(request, state).await.map_err(|_| WebError::unreadable())?;
+        let mut fields = Vec::new();
+        let mut file = None;
+        let refused = |error: MultipartError| WebError::from_status(error.status());
+        while let Some(part) = parts.next_field().await.map_err(refused)? {
+            let name = part.name().unwrap_or_default().to_owned();
+            if part.file_name().is_some() {
+                let media_type = part.content_type().unwrap_or_default().to_owned();
+                let bytes = part.bytes().await.map_err(refused)?;
+                if file.is_none() && !bytes.is_empty() {
+                    file = Some(Upload { bytes, media_type });
+                }
+            } else {
+                fields.push((name, part.text().await.map_err(refused)?));
+            }
+            if fields.len() > MAX_PARTS {
+                return Err(WebError::unreadable());
+            }
+        }
+        let fields = Fields(fields);
+        let session = session.ok_or_else(WebError::stale_form)?;
+        verify_form(&session, &headers, fields.get(CSRF_FIELD))?;
+        let key = fields.get(KEY_FIELD).and_then(|key| key.parse().ok()).ok_or_else(WebError::unreadable)?;
+        Ok(Self { key, fields: fields.without_hidden(), file })
     }
 }
 

@@ -1,0 +1,122 @@
+//! Answers given so far, kept for the person until they are sent: leaving and coming back loses nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use kith_frontdoor::{Answers, Facts, FactsError, Pathway, Step};
+use serde::{Deserialize, Serialize};
+
+use crate::filters::london;
+use crate::reply::{WebError, WebResult};
+use crate::signed::Me;
+use crate::state::AppState;
+
+const SPACE: &str = "help-draft";
+
+/// Unsent answers are kept this long: what was true of an illness a week ago is asked anew.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Everything begun for one person.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Begun {
+    /// The pathway touched last.
+    current: Option<String>,
+    drafts: BTreeMap<String, Draft>,
+}
+
+/// Answers on one pathway.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Draft {
+    /// What the record says, as of the day it was begun.
+    pub facts: Facts,
+    pub answers: Answers,
+    /// Names this asking for help: sending it twice is sending it once.
+    pub key: String,
+    /// `ServiceRequest/…` once it was sent.
+    pub request: Option<String>,
+    /// The time being held, while the person decides.
+    pub held: Option<Held>,
+    pub touched: Timestamp,
+}
+
+/// A time kept for the person.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub hold: kith_booking::Hold,
+    /// `HealthcareService/…`.
+    pub service: String,
+}
+
+async fn begun(me: &Me) -> WebResult<Begun> {
+    let kept = me.access.recall(SPACE, &me.person).await?;
+    Ok(kept.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default())
+}
+
+async fn keep(me: &Me, begun: &Begun) -> WebResult<()> {
+    let value = serde_json::to_value(begun).map_err(WebError::internal)?;
+    let until = me.access.now().saturating_add(KEPT).ok();
+    Ok(me.access.remember(SPACE, &me.person, &value, until).await?)
+}
+
+/// The answers given so far on this pathway, if it was begun and not let go for a week.
+pub(super) async fn find(me: &Me, pathway: &Pathway) -> WebResult<Option<Draft>> {
+    let oldest = me.access.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+    Ok(begun(me).await?.drafts.remove(&pathway.id).filter(|draft| draft.touched > oldest))
+}
+
+/// Keeps the answers given so far.
+pub(super) async fn save(me: &Me, pathway: &Pathway, mut draft: Draft) -> WebResult<Draft> {
+    let mut begun = begun(me).await?;
+    draft.touched = me.access.now();
+    begun.current = draft.request.is_none().then(|| pathway.id.clone());
+    begun.drafts.insert(pathway.id.clone(), draft.clone());
+    keep(me, &begun).await?;
+    Ok(draft)
+}
+
+/// Begins anew, with what the record says today.
+pub(super) async fn start(me: &Me, pathway: &Pathway) -> WebResult<Draft> {
+    let draft = Draft {
+        facts: facts(me).await?,
+        answers: Answers::new(),
+        key: uuid::Uuid::new_v4().to_string(),
+        request: None,
+        held: None,
+        touched: me.access.now(),
+    };
+    save(me, pathway, draft).await
+}
+
+/// What the record already knows about the person, today.
+pub(super) async fn facts(me: &Me) -> WebResult<Facts> {
+    let record = me.access.open(&me.person).await?;
+    let today = me.access.now().to_zoned(london()).date();
+    Facts::from_record(record.patient(), record.entries().iter().map(|entry| entry.value.as_ref()), today).map_err(
+        |error| match error {
+            FactsError::NoBirthDate | FactsError::BornInFuture => WebError::new(
+                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+                "We need a date of birth first",
+                "We cannot ask the right questions, because the record has no date of birth that can be right. \
+                 Phone your practice: they can put it right and help you now.",
+            ),
+        },
+    )
+}
+
+/// Something begun and not sent, for the home page.
+#[derive(Debug, Serialize)]
+pub(crate) struct Waiting {
+    title: String,
+    href: String,
+}
+
+/// What the person began last, if it waits to be finished.
+pub(crate) async fn waiting(state: &AppState, me: &Me) -> WebResult<Option<Waiting>> {
+    let begun = begun(me).await?;
+    let Some(pathway) = begun.current.as_deref().and_then(|id| state.pathways.get(id)) else { return Ok(None) };
+    let Some(draft) = begun.drafts.get(&pathway.id) else { return Ok(None) };
+    let fresh = me.access.now().duration_since(draft.touched) < KEPT;
+    let wanted = fresh && draft.request.is_none() && !draft.answers.is_empty();
+    let stopped = matches!(pathway.next(&draft.facts, &draft.answers), Step::Stop(_));
+    Ok((wanted && !stopped).then(|| Waiting { title: pathway.title.clone(), href: format!("/help/{}", pathway.id) }))
+}

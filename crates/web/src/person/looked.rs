@@ -1,0 +1,179 @@
+//! Who looked at my record: when, who, from where, why and what, in words; refused attempts too.
+
+use axum::extract::{Query, State};
+use kith_trust::{AuditEntry, Purpose, Role};
+use serde::{Deserialize, Serialize};
+
+use crate::reply::{Page, WebResult};
+use crate::signed::Me;
+use crate::state::AppState;
+
+const ROWS: usize = 40;
+
+#[derive(Deserialize)]
+pub(crate) struct From {
+    before: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct View {
+    looks: Vec<Look>,
+    older: Option<i64>,
+    first: bool,
+    acting_for: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Look {
+    on: String,
+    who: String,
+    place: String,
+    did: String,
+    what: String,
+    why: String,
+    allowed_by: String,
+    refused: bool,
+    me: bool,
+}
+
+pub(crate) async fn show(State(_): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
+    let entries = me.access.who_looked_before(&me.person, from.before, ROWS + 1).await?;
+    let older = entries.get(ROWS).and_then(|_| entries.get(ROWS - 1)).map(|entry| entry.seq);
+    let own = me.access.actor().reference.clone();
+    let looks = entries.iter().take(ROWS).map(|entry| look(entry, &own)).collect();
+    Ok(Page::new("person/looked", &View { looks, older, first: from.before.is_none(), acting_for: me.acting_for }))
+}
+
+fn look(entry: &AuditEntry, own: &str) -> Look {
+    let origin = &entry.origin;
+    let mine = origin.actor == own;
+    let role = Role::from_code(&origin.role);
+    let who = match role {
+        _ if mine => "You".to_owned(),
+        Some(Role::System) if origin.name.is_empty() => "Kith".to_owned(),
+        Some(Role::Person | Role::System | Role::Machine) | None => origin.name.clone(),
+        Some(role) => format!("{}, {}", origin.name, role.words()),
+    };
+    let refused = entry.fields.action == "refused";
+    let count = entry.fields.count;
+    let did = match entry.fields.action.as_str() {
+        "open" => "Opened the record".to_owned(),
+        "read" => "Looked at one thing".to_owned(),
+        "history" => "Looked at how one thing changed".to_owned(),
+        "search" => "Found it in a list".to_owned(),
+        "write" => match entry.fields.reason.as_str() {
+            "" => "Wrote in the record".to_owned(),
+            reason => sentence(reason),
+        },
+        "audit" => "Looked at this list".to_owned(),
+        "identify" => "Found the record by NHS number and date of birth".to_owned(),
+        "refused" => format!("Tried to {}, and was refused", attempted(&entry.fields.reason)),
+        other => sentence(other),
+    };
+    let why = Purpose::ALL.into_iter().find(|p| p.code() == entry.fields.purpose);
+    let why = match why {
+        Some(Purpose::OwnRecord) if !mine => "to act for you".to_owned(),
+        Some(purpose) => purpose.words().to_owned(),
+        None => entry.fields.purpose.clone(),
+    };
+    Look {
+        on: entry.at.to_string(),
+        who,
+        place: match (&origin.organization_name, origin.system.as_str()) {
+            (Some(organisation), system) => format!("{organisation}, through {system}"),
+            (None, system) => format!("through {system}"),
+        },
+        did,
+        what: what(&entry.fields.what, count),
+        why,
+        allowed_by: if refused {
+            entry.fields.decided_by.clone()
+        } else {
+            entry.fields.decided_by.split(", ").map(rule_words).collect::<Vec<_>>().join(" ")
+        },
+        refused,
+        me: mine,
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn attempted(reason: &str) -> &str {
+    match reason {
+        "open" => "open the record",
+        "read" => "look at something",
+        "history" => "see how something changed",
+        "write" => "write in the record",
+        "audit" => "see who looked at the record",
+        _ => "use the record",
+    }
+}
+
+/// The references of an entry, counted by what they are called.
+fn what(references: &[String], count: u64) -> String {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for reference in references {
+        let kind = kind_words(reference.split('/').next().unwrap_or_default());
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, n)) => *n += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    if kinds.is_empty() {
+        return match count {
+            0 => String::new(),
+            1 => "1 item".to_owned(),
+            n => format!("{n} items"),
+        };
+    }
+    let named: Vec<String> =
+        kinds.into_iter().map(|(kind, n)| if n == 1 { kind.to_owned() } else { format!("{kind} ({n})") }).collect();
+    named.join(", ")
+}
+
+/// What a type of resource is called.
+pub(crate) fn kind_words(kind: &str) -> &str {
+    match kind {
+        "Patient" => "name and contact details",
+        "RelatedPerson" => "people who act for you",
+        "Flag" => "access needs",
+        "Appointment" => "appointment",
+        "ServiceRequest" => "request",
+        "Task" => "work on a request",
+        "Communication" => "message",
+        "QuestionnaireResponse" => "answers you gave",
+        "DocumentReference" | "Binary" => "photo or letter",
+        "Condition" => "problem",
+        "Observation" => "result",
+        "DiagnosticReport" => "test report",
+        "MedicationRequest" => "medicine",
+        "AllergyIntolerance" => "allergy",
+        "Immunization" => "vaccination",
+        "Encounter" => "visit",
+        "ClinicalImpression" => "note",
+        _ => "part of the record",
+    }
+}
+
+/// The rule of the sharing agreement, as the person knows it. A rule that has no words here is named as it is.
+pub(crate) fn rule_words(rule: &str) -> &str {
+    match rule {
+        "own-record-read" | "own-record-contribute" | "own-audit" => "It is your record.",
+        "registered-practice-clinical" => "They work at the practice where you are registered.",
+        "involved-service-clinical" => "You have a booking, a request or a referral with their service.",
+        "front-desk-arranges" => {
+            "They arrange care for people at a place that looks after you. They do not see clinical notes."
+        }
+        "front-desk-writes-answers-down" => "They wrote down what you told them.",
+        "person-present-asks-for-help" => "You asked them for help, and they knew your NHS number and date of birth.",
+        "register-with-own-organisation" => "They registered you with their practice.",
+        "pathway-reads-facts" => "Kith used what is known, so that you are not asked twice.",
+        "kith-keeps-the-record" => "Kith keeps the record working.",
+        "connected-system-within-its-scopes" => "A connected system sent or fetched this.",
+        "privacy-officer-audits" => "They check that records are used properly.",
+        other => other,
+    }
+}

@@ -14,6 +14,10 @@ use kith_store::sqlite::{Options, Sqlite};
 use kith_store::{AuditDraft, AuditFields, Batch, Expect, Origin, Prepared, Store, Write, codec, index};
 use sha2::{Digest as _, Sha256};
 
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Resources of one commit.
 const CHUNK: usize = 500;

@@ -380,6 +380,16 @@ impl Reader<'_> {
             }
             rules.push(Rule { id, when, then: rule.outcome() });
         }
+        for (what, missing) in [
+            ("version", raw.version.trim().is_empty()),
+            ("owner", raw.owner.trim().is_empty()),
+            ("evidence", raw.evidence.iter().all(|e| e.title.trim().is_empty() || e.url.trim().is_empty())),
+        ] {
+            if missing {
+                return self
+                    .fail(0..0, &format!("a pathway without {what} cannot be used: somebody must answer for it"));
+            }
+        }
         Ok(Pathway {
             id: raw.id,
             version: raw.version,

@@ -1,10 +1,12 @@
 //! What is recorded when nothing is booked: a request to a team, an emergency that stopped the questions, self care.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use jiff::{SignedDuration, Timestamp};
 use kith_contact::{Notification, Party, TemplateId, notifier};
 use kith_directory::{Directory, Named};
 use kith_fhir::search::Query;
-use kith_fhir::{Value, build, system, views};
+use kith_fhir::{Value, build, json, system, views};
 use kith_handover::{HelpRequest, TaskKind, help};
 use kith_trust::{Access, Change, Error as Door};
 
@@ -70,7 +72,7 @@ pub async fn request(access: &Access, directory: &Directory, ask: &Ask, key: &st
     let team = fallback(directory, disposition, &candidates, &person, now, weights).ok_or(Error::NoTeam)?;
     let owner = Party::new(&format!("HealthcareService/{}", team.service_id), &team.service_name);
     let mut change = Change::new("ask through the front door");
-    change.once(&format!("frontdoor-ask/{}/{key}", ask.patient_id));
+    change.once_for(&format!("frontdoor-ask/{}/{key}", ask.patient_id), &as_sent(ask));
     let need = crate::Pathways::built_in().vocabulary().need(&disposition.need);
     let help = HelpRequest {
         person: checked.known.person(),
@@ -117,9 +119,11 @@ pub async fn stopped(access: &Access, ask: &Ask, red_flag: &str) -> Result<Stopp
     let due = now + SignedDuration::from_mins(Weights::built_in().requests.check_emergency_minutes);
     let mut change = Change::new("emergency advice given");
     // Of two sent at once, before either is in the record, one is kept.
-    let answers = serde_json::to_string(&ask.answers).unwrap_or_default();
-    let window = now.as_second() / 600;
-    change.once(&format!("frontdoor-stop/{}/{}/{red_flag}/{window}/{answers}", ask.patient_id, ask.pathway_id));
+    let sent = as_sent(ask);
+    let mut same = DefaultHasher::new();
+    sent.to_string().hash(&mut same);
+    let key = format!("frontdoor-stop/{}/{red_flag}/{}/{:x}", ask.patient_id, now.as_second() / 600, same.finish());
+    change.once_for(&key, &sent);
     let kept = keep_answers(&mut change, ask, &checked);
     let service_request = change.create(service_request_of(ask, &checked, Some(&owner), due, &kept));
     let requester = checked.known.requester(&ask.author);
@@ -198,7 +202,7 @@ pub async fn self_care(access: &Access, ask: &Ask, key: &str) -> Result<SelfCare
     }
     let now = checked.known.now;
     let mut change = Change::new("self care advice given");
-    change.once(&format!("frontdoor-self-care/{}/{key}", ask.patient_id));
+    change.once_for(&format!("frontdoor-self-care/{}/{key}", ask.patient_id), &as_sent(ask));
     let kept = keep_answers(&mut change, ask, &checked);
     let mut request = service_request_of(ask, &checked, None, now, &kept);
     build::set_status(&mut request, "completed");
@@ -241,6 +245,14 @@ fn advice_words(checked: &Checked) -> String {
         .chain(disposition.advice.iter().map(String::as_str))
         .chain(std::iter::once(disposition.safety_net.as_str()));
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// What a form that is sent again says again.
+fn as_sent(ask: &Ask) -> Value {
+    json!({
+        "person": ask.patient_id, "pathway": ask.pathway_id, "content": ask.assessment.content, "answers": ask.answers,
+        "words": ask.own_words, "channel": ask.channel, "photos": ask.photos.len(),
+    })
 }
 
 fn named(party: &Party) -> Named {

@@ -257,7 +257,7 @@ search_words = []
 owner = "Test"
 signed_off = false
 sign_off_note = "Test"
-evidence = []
+evidence = [{ title = "Test", publisher = "Test", date = "2026", url = "https://example.org" }]
 vignette = []
 
 [[question]]

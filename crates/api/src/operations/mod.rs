@@ -1,0 +1,5 @@
+//! For operators.
+
+pub mod health;
+pub mod metrics;
+pub mod openapi;

@@ -73,3 +73,29 @@ impl From<kith_booking::Error> for WebError {
         }
     }
 }
+
+impl From<kith_frontdoor::Error> for WebError {
+    fn from(error: kith_frontdoor::Error) -> Self {
+        use kith_frontdoor::Error;
+        let kept = "Your answers are saved.";
+        match error {
+            Error::Door(door) => door.into(),
+            Error::Booking(booking) => booking.into(),
+            Error::Facts(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "We need a date of birth first",
+                "We cannot ask the right questions, because the record has no date of birth that can be right. Phone the \
+                 practice: they can put it right and help now.",
+            ),
+            Error::Changed(_) | Error::Incomplete | Error::Answers(_) | Error::UnknownPathway => {
+                Self::conflict(error.to_string()).kept(kept)
+            }
+            Error::Emergency(_) | Error::NotForYou { .. } | Error::TooLate => Self::conflict(error.to_string()).kept(kept),
+            Error::NoTeam => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Nobody here can take this", error.to_string())
+                .kept(kept),
+            Error::Work(refusal) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "We could not ask for this", refusal.to_string()).kept(kept)
+            }
+        }
+    }
+}

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use kith_frontdoor::{Answers, Facts, FactsError, Pathway, Step};
+use kith_frontdoor::{Answers, Facts, Pathway, Step};
 use serde::{Deserialize, Serialize};
 
-use crate::filters::london;
 use crate::reply::{WebError, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
@@ -32,11 +31,33 @@ pub(crate) struct Draft {
     pub answers: Answers,
     /// Names this asking for help: sending it twice is sending it once.
     pub key: String,
-    /// `ServiceRequest/…` once it was sent.
-    pub request: Option<String>,
+    /// What came of it, once it was sent.
+    pub sent: Option<Sent>,
+    /// An emergency that stopped the questions, once it is recorded.
+    pub stopped: Option<Stopped>,
     /// The time being held, while the person decides.
     pub held: Option<Held>,
     pub touched: Timestamp,
+}
+
+/// What came of asking.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sent {
+    /// `Appointment/…`.
+    Booked(String),
+    /// `ServiceRequest/…`.
+    Asked(String),
+    /// `ServiceRequest/…`: advice, kept in the record.
+    Advice(String),
+}
+
+/// Who checks that the person got help.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Stopped {
+    /// The red flag.
+    pub flag: String,
+    pub owner: String,
 }
 
 /// A time kept for the person.
@@ -68,7 +89,7 @@ pub(super) async fn find(me: &Me, pathway: &Pathway) -> WebResult<Option<Draft>>
 pub(super) async fn save(me: &Me, pathway: &Pathway, mut draft: Draft) -> WebResult<Draft> {
     let mut begun = begun(me).await?;
     draft.touched = me.access.now();
-    begun.current = draft.request.is_none().then(|| pathway.id.clone());
+    begun.current = draft.sent.is_none().then(|| pathway.id.clone());
     begun.drafts.insert(pathway.id.clone(), draft.clone());
     keep(me, &begun).await?;
     Ok(draft)
@@ -80,27 +101,18 @@ pub(super) async fn start(me: &Me, pathway: &Pathway) -> WebResult<Draft> {
         facts: facts(me).await?,
         answers: Answers::new(),
         key: uuid::Uuid::new_v4().to_string(),
-        request: None,
+        sent: None,
+        stopped: None,
         held: None,
         touched: me.access.now(),
     };
     save(me, pathway, draft).await
 }
 
-/// What the record already knows about the person, today.
+/// What the record already knows about the person, today: read by Kith's pathway, so that it is the same for everybody who
+/// asks.
 pub(super) async fn facts(me: &Me) -> WebResult<Facts> {
-    let record = me.access.open(&me.person).await?;
-    let today = me.access.now().to_zoned(london()).date();
-    Facts::from_record(record.patient(), record.entries().iter().map(|entry| entry.value.as_ref()), today).map_err(
-        |error| match error {
-            FactsError::NoBirthDate | FactsError::BornInFuture => WebError::new(
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
-                "We need a date of birth first",
-                "We cannot ask the right questions, because the record has no date of birth that can be right. \
-                 Phone your practice: they can put it right and help you now.",
-            ),
-        },
-    )
+    Ok(kith_frontdoor::service::facts(&me.access, &me.person).await?)
 }
 
 /// Something begun and not sent, for the home page.
@@ -116,7 +128,7 @@ pub(crate) async fn waiting(state: &AppState, me: &Me) -> WebResult<Option<Waiti
     let Some(pathway) = begun.current.as_deref().and_then(|id| state.pathways.get(id)) else { return Ok(None) };
     let Some(draft) = begun.drafts.get(&pathway.id) else { return Ok(None) };
     let fresh = me.access.now().duration_since(draft.touched) < KEPT;
-    let wanted = fresh && draft.request.is_none() && !draft.answers.is_empty();
+    let wanted = fresh && draft.sent.is_none() && !draft.answers.is_empty();
     let stopped = matches!(pathway.next(&draft.facts, &draft.answers), Step::Stop(_));
     Ok((wanted && !stopped).then(|| Waiting { title: pathway.title.clone(), href: format!("/help/{}", pathway.id) }))
 }

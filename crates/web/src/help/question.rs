@@ -1,14 +1,15 @@
-//! One question a page, the stop page of an emergency, and checking the answers.
+//! One question a page, and checking the answers.
 
 use axum::extract::{Path, State};
 use kith_contact::{document, photo};
-use kith_frontdoor::{Answer, Kind, Pathway, Question, Step, Urgency};
+use kith_frontdoor::{Answer, Kind, Pathway, Question, Step};
 use kith_trust::Change;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::draft::{self, Draft};
 use super::start::{Content, next};
+use super::stop::{self, stopped_by};
 use super::{AtQuestion, InPathway, pathway};
 use crate::form::{Checked, CheckedUpload, Fields, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
@@ -51,7 +52,7 @@ struct Hint<'a> {
 
 /// The draft and the question, if it is one that may be asked now: the next, or one answered before.
 async fn at<'a>(me: &Me, pathway: &'a Pathway, question: &str) -> WebResult<Result<(Draft, &'a Question), Reply>> {
-    let Some(draft) = draft::find(me, pathway).await?.filter(|draft| draft.request.is_none()) else {
+    let Some(draft) = draft::find(me, pathway).await?.filter(|draft| draft.sent.is_none()) else {
         return Ok(Err(Reply::to(format!("/help/{}", pathway.id))));
     };
     let found = pathway.question(question).ok_or_else(WebError::not_found)?;
@@ -142,7 +143,7 @@ pub(crate) async fn answer(
         None => question.read(&sent),
     };
     match answer {
-        Ok(answer) => go_on(&state, &me, pathway, draft, question, answer).await,
+        Ok(answer) => go_on(&me, pathway, draft, question, answer).await,
         Err(error) => {
             let mut errors = FormErrors::new();
             errors.add("answer", error.problem.to_string());
@@ -152,7 +153,6 @@ pub(crate) async fn answer(
 }
 
 async fn go_on(
-    _: &AppState,
     me: &Me,
     pathway: &Pathway,
     mut draft: Draft,
@@ -160,7 +160,10 @@ async fn go_on(
     answer: Answer,
 ) -> WebResult {
     draft.answers.insert(&question.id, answer);
-    let draft = draft::save(me, pathway, draft).await?;
+    let mut draft = draft::save(me, pathway, draft).await?;
+    if stopped_by(pathway, &draft).is_some() {
+        draft = stop::record(me, pathway, draft).await;
+    }
     Ok(Reply::to(next(pathway, &draft)))
 }
 
@@ -194,7 +197,7 @@ pub(crate) async fn photo(
         },
     };
     match answer {
-        Some(answer) => go_on(&state, &me, pathway, draft, question, answer).await,
+        Some(answer) => go_on(&me, pathway, draft, question, answer).await,
         None => {
             Ok(Page::new("help/question", &view(&me, pathway, &draft, question)).with_form(&fields, &errors).into())
         }
@@ -220,44 +223,6 @@ async fn keep_photo(me: &Me, pathway: &Pathway, jpeg: &photo::Jpeg, key: &str) -
 }
 
 #[derive(Serialize)]
-struct Stop<'a> {
-    pathway: &'a str,
-    title: &'a str,
-    ambulance: bool,
-    reason: &'a str,
-    advice: &'a [String],
-    safety_net: &'a str,
-    back: String,
-    content: Content<'a>,
-    acting_for: Option<&'a str>,
-}
-
-/// Nothing more is asked: what to do now.
-pub(crate) async fn stop(State(state): State<AppState>, me: Me, Path(id): InPathway) -> WebResult {
-    let pathway = pathway(&state, &id)?;
-    let Some(draft) = draft::find(&me, pathway).await? else { return Ok(Reply::to(format!("/help/{id}"))) };
-    let Step::Stop(flag) = pathway.next(&draft.facts, &draft.answers) else {
-        return Ok(Reply::to(next(pathway, &draft)));
-    };
-    let last = pathway.asked(&draft.facts, &draft.answers).last().map(|q| q.id.clone());
-    let view = Stop {
-        pathway: &pathway.id,
-        title: &flag.then.title,
-        ambulance: flag.then.urgency == Urgency::Emergency999,
-        reason: &flag.then.reason,
-        advice: &flag.then.advice,
-        safety_net: &flag.then.safety_net,
-        back: match last {
-            Some(last) => format!("/help/{id}/question/{last}"),
-            None => format!("/help/{id}"),
-        },
-        content: Content::of(pathway),
-        acting_for: me.acting_for.as_deref(),
-    };
-    Ok(Page::new("help/stop", &view).into())
-}
-
-#[derive(Serialize)]
 struct Check<'a> {
     pathway: &'a str,
     title: &'a str,
@@ -278,10 +243,11 @@ struct Given<'a> {
 
 pub(crate) async fn check(State(state): State<AppState>, me: Me, Path(id): InPathway) -> WebResult {
     let pathway = pathway(&state, &id)?;
-    let Some(draft) = draft::find(&me, pathway).await?.filter(|draft| draft.request.is_none()) else {
+    let Some(draft) = draft::find(&me, pathway).await?.filter(|draft| draft.sent.is_none()) else {
         return Ok(Reply::to(format!("/help/{id}")));
     };
-    if !matches!(pathway.next(&draft.facts, &draft.answers), Step::Done) {
+    let here = format!("/help/{id}/check");
+    if next(pathway, &draft) != here {
         return Ok(Reply::to(next(pathway, &draft)));
     }
     let asked = pathway.asked(&draft.facts, &draft.answers);

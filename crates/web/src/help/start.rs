@@ -135,7 +135,7 @@ fn known(facts: &Facts) -> Vec<String> {
 
 pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): InPathway) -> WebResult<Page> {
     let pathway = pathway(&state, &id)?;
-    let kept = draft::find(&me, pathway).await?.filter(|draft| draft.request.is_none() && !draft.answers.is_empty());
+    let kept = draft::find(&me, pathway).await?.filter(|draft| draft.sent.is_none() && !draft.answers.is_empty());
     let facts = match &kept {
         Some(draft) => draft.facts.clone(),
         None => draft::facts(&me).await?,
@@ -168,7 +168,7 @@ pub(crate) async fn begin(
 ) -> WebResult {
     let pathway = pathway(&state, &id)?;
     let kept = match form.go.as_str() {
-        "on" => draft::find(&me, pathway).await?.filter(|draft| draft.request.is_none()),
+        "on" => draft::find(&me, pathway).await?.filter(|draft| draft.sent.is_none()),
         _ => None,
     };
     let draft = match kept {
@@ -187,6 +187,9 @@ pub(super) fn next(pathway: &Pathway, draft: &draft::Draft) -> String {
     match pathway.next(&draft.facts, &draft.answers) {
         Step::Ask(question) => format!("/help/{id}/question/{}", question.id),
         Step::Stop(_) => format!("/help/{id}/stop"),
+        Step::Done if pathway.assess(&draft.facts, &draft.answers).disposition.urgency.is_emergency() => {
+            format!("/help/{id}/stop")
+        }
         Step::Done => format!("/help/{id}/check"),
     }
 }

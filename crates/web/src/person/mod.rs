@@ -1,8 +1,8 @@
 //! What people see and do.
 
 mod acting;
-mod appointment;
-mod care;
+pub(crate) mod appointment;
+pub(crate) mod care;
 mod details;
 mod home;
 mod looked;

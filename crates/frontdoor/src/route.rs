@@ -251,7 +251,7 @@ impl View<'_> {
         if in_person && !draft.comes_to_you() {
             score += points.per_mile * candidate.distance_miles.unwrap_or(points.unknown_miles).min(points.most_miles);
         }
-        if candidate.why_not.iter().any(|reason| matches!(reason, WhyNot::TooFar(_))) {
+        if too_far(candidate) {
             score += points.too_far;
         }
         if self.continuity.matters() && (candidate.knows_person || self.seen_at(candidate).is_some()) {
@@ -315,7 +315,7 @@ impl View<'_> {
         }
         if draft.comes_to_you() {
             reasons.push("Can come to your home".to_owned());
-        } else if let Some(miles) = candidate.distance_miles.filter(|_| !self.too_far(candidate)) {
+        } else if let Some(miles) = candidate.distance_miles.filter(|_| !too_far(candidate)) {
             reasons.push(format!("{} away", capital(&distance::words(miles))));
         }
         if candidate.language == LanguageMatch::Spoken
@@ -337,10 +337,6 @@ impl View<'_> {
             reasons.push(format!("Has times in the {}, as you asked", when.code()));
         }
         reasons
-    }
-
-    fn too_far(&self, candidate: &Candidate) -> bool {
-        candidate.why_not.iter().any(|reason| matches!(reason, WhyNot::TooFar(_)))
     }
 
     fn cautions(&self, draft: &Draft, slots: &[SlotOffer]) -> Vec<String> {
@@ -373,6 +369,10 @@ impl View<'_> {
         }
         cautions
     }
+}
+
+fn too_far(candidate: &Candidate) -> bool {
+    candidate.why_not.iter().any(|reason| matches!(reason, WhyNot::TooFar(_)))
 }
 
 fn is_with_woman(slot: &SlotOffer) -> bool {

@@ -330,3 +330,28 @@ async fn nothing_is_booked_on_an_answer_that_no_longer_holds_or_with_a_service_t
     let stranger = book(&me, &place.directory, &theirs, &fold.slots[0].slot_ref, None, "k").await.unwrap_err();
     assert!(matches!(stranger, Error::Door(Door::NotFound)), "{stranger:?}");
 }
+
+#[tokio::test]
+async fn late_at_night_the_morning_is_offered_with_a_warning_and_the_practice_by_request() {
+    let place = place(|_, service| Some(service.to_owned()) == service_id(WEIR)).await;
+    place.door.set_clock(Some("2026-11-23T23:40:00Z".parse().unwrap()));
+    // Asked by the practice itself.
+    let gp = place.staff("gp");
+    let ask = common::ask(&gp, "sore-throat", "sore-throat", sore_throat(), Channel::Practice).await;
+    let found = offers(&gp, &place.directory, &ask.patient_id, &ask.assessment).await.unwrap();
+    assert_eq!(found.offers.len(), 1);
+    let offer = &found.offers[0];
+    assert!(offer.cautions.iter().any(|caution| caution.contains("Use 111 if you get worse")));
+    assert!(offer.slots[0].start > "2026-11-24T07:00:00Z".parse().unwrap());
+    assert_eq!(found.fallback.service_id, service_id("practice-millrace").unwrap());
+    let booked = book(&gp, &place.directory, &ask, &offer.slots[0].slot_ref, None, "k").await.unwrap();
+    assert_eq!(booked.start, offer.slots[0].start);
+    // The day after that is too late for what should be seen today.
+    let weir = format!("HealthcareService/{}", service_id(WEIR).unwrap());
+    let from = "2026-11-25T00:00:00Z".parse().unwrap();
+    let wanted =
+        kith_booking::Wanted::new(&weir, &ask.assessment.disposition.need, from, from + SignedDuration::from_hours(24));
+    let after = kith_booking::free_slots(&gp, &place.directory, &wanted, 1).await.unwrap();
+    let refused = book(&gp, &place.directory, &ask, &after[0].slot, None, "k2").await.unwrap_err();
+    assert!(matches!(refused, Error::TooLate), "{refused:?}");
+}

@@ -151,3 +151,27 @@ fn a_check_of_every_pathway_takes_moments() {
         assert!(verify::cases(pathway) > 1e6, "{}", pathway.id);
     }
 }
+
+#[test]
+fn a_pathway_without_its_owner_version_or_evidence_is_refused() {
+    let pathways = pathways();
+    let text = include_str!("../../../content/pathways/sore-throat.toml");
+    Pathway::parse(text, pathways.vocabulary()).expect("as it stands it is read");
+    let without = |broken: String| {
+        let error = Pathway::parse(&broken, pathways.vocabulary()).expect_err("it must not be read");
+        error.to_string()
+    };
+    for field in ["owner", "version"] {
+        let line = text.lines().find(|line| line.starts_with(&format!("{field} = "))).expect("it is there");
+        assert!(without(text.replacen(line, "", 1)).contains(&format!("missing field `{field}`")));
+        let blank = without(text.replacen(line, &format!("{field} = \" \""), 1));
+        assert!(blank.contains(&format!("without {field}")), "{blank}");
+    }
+    let (start, end) =
+        (text.find("[[evidence]]").expect("it is there"), text.find("[[question]]").expect("it is there"));
+    let bare = format!("{}{}", &text[..start], &text[end..]);
+    assert!(without(bare.clone()).contains("missing field `evidence`"));
+    assert!(without(format!("evidence = []\n{bare}")).contains("without evidence"));
+    let nothing = "evidence = [{ title = \"\", publisher = \"\", date = \"\", url = \"\" }]";
+    assert!(without(format!("{nothing}\n{bare}")).contains("without evidence"));
+}

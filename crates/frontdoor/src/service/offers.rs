@@ -60,7 +60,9 @@ pub async fn offers(
             }
             continue;
         }
-        if found.len() == weights.show.services {
+        // Those with nothing free do not count, up to a bound, so that somebody far away is still found.
+        let with_free = found.iter().filter(|f: &&Available| !f.free.is_empty()).count();
+        if with_free == weights.show.services || found.len() == 4 * weights.show.services {
             break;
         }
         let free = read_free(access, directory, &service, disposition, &person, &continuity, latest).await?;

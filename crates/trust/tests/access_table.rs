@@ -41,7 +41,11 @@ fn table(agreements: &Agreements) -> String {
                         });
                         if answer.allowed {
                             let row = allowed.entry((r, p, s)).or_default();
-                            row.entry(kind.code()).or_default().entry(answer.decided_by).or_default().push(action.code());
+                            row.entry(kind.code())
+                                .or_default()
+                                .entry(answer.decided_by)
+                                .or_default()
+                                .push(action.code());
                         }
                     }
                 }
@@ -51,7 +55,8 @@ fn table(agreements: &Agreements) -> String {
     let mut out = String::new();
     let granted: usize = allowed.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values).map(Vec::len).sum();
     let _ = writeln!(out, "# {asked} questions: every role x purpose x relationship x kind of data x action.");
-    let _ = writeln!(out, "# {granted} are answered yes, all of them below with the rule that decides; every other is no.");
+    let _ =
+        writeln!(out, "# {granted} are answered yes, all of them below with the rule that decides; every other is no.");
     for ((r, p, s), kinds) in &allowed {
         let _ = writeln!(out, "\n{} | {} | {}", Role::ALL[*r].code(), Purpose::ALL[*p].code(), situations[*s].0);
         for kind in DataKind::ALL.map(DataKind::code) {
@@ -72,9 +77,16 @@ fn the_agreement_allows_what_the_table_shows_and_nothing_else() {
     }
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     if let Some((line, (was, is))) = kept.lines().zip(now.lines()).enumerate().find(|(_, (a, b))| a != b) {
-        panic!("line {}: the table says\n  {was}\nand the agreement\n  {is}\n(KITH_WRITE_TABLES=1 writes it anew)", line + 1);
+        panic!(
+            "line {}: the table says\n  {was}\nand the agreement\n  {is}\n(KITH_WRITE_TABLES=1 writes it anew)",
+            line + 1
+        );
     }
-    assert_eq!(kept.len(), now.len(), "the table is shorter or longer than the agreement; KITH_WRITE_TABLES=1 writes it anew");
+    assert_eq!(
+        kept.len(),
+        now.len(),
+        "the table is shorter or longer than the agreement; KITH_WRITE_TABLES=1 writes it anew"
+    );
 }
 
 /// The promises of the agreement that no change of the table may take away.
@@ -87,7 +99,8 @@ fn some_answers_are_never_yes() {
                 for kind in DataKind::ALL {
                     for action in Action::ALL {
                         let relationships = relationships.clone();
-                        let question = Question { role, purpose, action, kind, relationships, in_scope, own_organisation };
+                        let question =
+                            Question { role, purpose, action, kind, relationships, in_scope, own_organisation };
                         if !agreements.decide(&question).allowed {
                             continue;
                         }
@@ -97,11 +110,17 @@ fn some_answers_are_never_yes() {
                         let desk = matches!(role, Role::Receptionist | Role::CareNavigator | Role::Manager);
                         let detail = matches!(kind, DataKind::Clinical | DataKind::Sensitive | DataKind::Contribution);
                         assert!(!(desk && detail && action == Action::Read), "the desk reads clinical detail: {words}");
-                        assert!(!(role == Role::PrivacyOfficer && action == Action::Read && name != "present"), "{words}");
+                        assert!(
+                            !(role == Role::PrivacyOfficer && action == Action::Read && name != "present"),
+                            "{words}"
+                        );
                         assert!(!(role == Role::Machine && !in_scope), "a machine beyond its scopes: {words}");
                         assert!(!(action == Action::Register && role.is_staff() && !own_organisation), "{words}");
                         let clinical = matches!(kind, DataKind::Clinical | DataKind::Sensitive);
-                        assert!(!(role == Role::Person && action != Action::Read && action != Action::Audit && clinical), "{words}");
+                        assert!(
+                            !(role == Role::Person && action != Action::Read && action != Action::Audit && clinical),
+                            "{words}"
+                        );
                         assert!(!(role == Role::Person && purpose != Purpose::OwnRecord), "{words}");
                     }
                 }

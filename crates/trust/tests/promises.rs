@@ -59,14 +59,18 @@ async fn place() -> Place {
         change.create(json!({"resourceType": "Organization", "id": id, "name": id}));
     }
     change.create(json!({"resourceType": "HealthcareService", "id": "chemist", "providedBy": {"reference": "Organization/pharmacy"}}));
-    change.create(json!({"resourceType": "Schedule", "id": "s", "actor": [{"reference": "HealthcareService/chemist"}]}));
-    change.create(json!({"resourceType": "Slot", "id": "slot", "schedule": {"reference": "Schedule/s"}, "status": "free",
-        "start": "2026-03-03T09:00:00Z", "end": "2026-03-03T09:10:00Z"}));
+    change
+        .create(json!({"resourceType": "Schedule", "id": "s", "actor": [{"reference": "HealthcareService/chemist"}]}));
+    change.create(
+        json!({"resourceType": "Slot", "id": "slot", "schedule": {"reference": "Schedule/s"}, "status": "free",
+        "start": "2026-03-03T09:00:00Z", "end": "2026-03-03T09:10:00Z"}),
+    );
     change.create(patient("ada", NHS, "Organization/high-street"));
     change.create(patient("ben", &number(77), "Organization/low-road"));
     change.create(observation("pulse", "ada"));
     let mut protected = observation("protected", "ada");
-    protected["meta"] = json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]});
+    protected["meta"] =
+        json!({"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "R"}]});
     change.create(protected);
     door.system("test").commit(change).await.unwrap();
     Place { door, _folder: folder }
@@ -127,8 +131,12 @@ async fn a_person_sees_all_of_their_own_record_and_who_looked() {
     assert!(record.withheld.is_empty());
     place.gp().open("ada").await.unwrap();
     let looked = place.person("ada").who_looked("ada", 10).await.unwrap();
-    let told: Vec<_> = looked.iter().map(|e| (e.origin.role.as_str(), e.fields.action.as_str(), e.fields.purpose.as_str())).collect();
-    assert_eq!(told, [("gp", "open", "direct-care"), ("person", "open", "own-record"), ("system", "write", "operations")]);
+    let told: Vec<_> =
+        looked.iter().map(|e| (e.origin.role.as_str(), e.fields.action.as_str(), e.fields.purpose.as_str())).collect();
+    assert_eq!(
+        told,
+        [("gp", "open", "direct-care"), ("person", "open", "own-record"), ("system", "write", "operations")]
+    );
     assert_eq!(looked[0].origin.organization_name.as_deref(), Some("high-street"));
     assert_eq!(looked[0].fields.decided_by, "registered-practice-clinical");
     // That they looked who looked is an entry too.
@@ -303,7 +311,10 @@ async fn nobody_registers_a_person_elsewhere_or_gives_themselves_sight() {
     assert!(matches!(desk.commit(change).await, Err(Error::NotFound)));
     // Her own practice may not send her away either; the one that takes her on registers her.
     let away = patient("ada", NHS, "Organization/low-road");
-    assert!(matches!(write(&place.staff(Role::Receptionist, "high-street", &[]), away).await, Err(Error::Refused { .. })));
+    assert!(matches!(
+        write(&place.staff(Role::Receptionist, "high-street", &[]), away).await,
+        Err(Error::Refused { .. })
+    ));
 }
 
 #[tokio::test]
@@ -378,7 +389,10 @@ async fn a_token_does_what_its_scopes_say() {
     assert_eq!(kinds(&*engine.open("ada").await.unwrap()), ["ada", "pulse", "protected"]);
     engine.read("Patient/ada").await.unwrap();
     write(&engine, observation("new", "ada")).await.unwrap();
-    assert!(matches!(write(&engine, patient("new", &number(3), "Organization/low-road")).await, Err(Error::Refused { .. })));
+    assert!(matches!(
+        write(&engine, patient("new", &number(3), "Organization/low-road")).await,
+        Err(Error::Refused { .. })
+    ));
     assert!(matches!(write(&engine, request("r", "ada", "active")).await, Err(Error::Refused { .. })));
     assert!(matches!(engine.read("Slot/slot").await, Err(Error::Refused { .. })));
     let tasks = kith_fhir::search::Query::new("Task").unwrap();

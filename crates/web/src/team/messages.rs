@@ -1,0 +1,309 @@
+//! Messages between the person and teams, as staff see and answer them.
+
+use axum::extract::{Path, State};
+use kith_contact::message::{self, MAX_TEXT, Message, Thread, ToPerson, ToTeam};
+use kith_contact::{Channel, Error, time};
+use serde::{Deserialize, Serialize};
+
+use super::chart::{Chart, Frame};
+use super::{Choice, id_of, note_sent, own_services, reference, sent_before};
+use crate::form::{Checked, FormErrors};
+use crate::reply::{Page, Reply, WebError, WebResult};
+use crate::signed::Staff;
+use crate::state::AppState;
+
+#[derive(Serialize)]
+struct List {
+    frame: Frame,
+    threads: Vec<ThreadLine>,
+}
+
+#[derive(Serialize)]
+struct ThreadLine {
+    id: String,
+    subject: String,
+    team: String,
+    last: Option<String>,
+    unread: usize,
+    waiting: Option<Waiting>,
+}
+
+/// An answer that somebody waits for.
+#[derive(Serialize)]
+pub(super) struct Waiting {
+    words: String,
+    late: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct ThreadView {
+    id: String,
+    subject: String,
+    team: String,
+    messages: Vec<MessageView>,
+    waiting: Option<Waiting>,
+    longest: usize,
+}
+
+#[derive(Serialize)]
+struct MessageView {
+    from: String,
+    from_person: bool,
+    text: String,
+    sent: Option<String>,
+    read: Option<String>,
+}
+
+fn waiting(chart: &Chart, thread: &Thread) -> Option<Waiting> {
+    thread.due.map(|due| Waiting { words: time::due_words(due, chart.now), late: due < chart.now })
+}
+
+fn team_of(thread: &Thread) -> String {
+    thread.team.as_ref().map_or_else(|| "No team".to_owned(), |team| team.name.clone())
+}
+
+pub(super) fn thread_view(chart: &Chart, thread: &Thread) -> ThreadView {
+    let shown = |m: &Message| MessageView {
+        from: m.from.name.clone(),
+        from_person: m.from_person,
+        text: m.text.clone(),
+        sent: m.sent.map(|at| at.to_string()),
+        read: m.read.map(|at| at.to_string()),
+    };
+    ThreadView {
+        id: id_of(&thread.root).to_owned(),
+        subject: thread.subject.clone(),
+        team: team_of(thread),
+        messages: thread.messages.iter().map(shown).collect(),
+        waiting: waiting(chart, thread),
+        longest: MAX_TEXT,
+    }
+}
+
+pub(super) async fn list(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let threads = message::threads(&chart.record);
+    let threads = threads
+        .iter()
+        .map(|thread| ThreadLine {
+            id: id_of(&thread.root).to_owned(),
+            subject: thread.subject.clone(),
+            team: team_of(thread),
+            last: thread.last().map(|at| at.to_string()),
+            unread: thread.unread_by_team,
+            waiting: waiting(&chart, thread),
+        })
+        .collect();
+    Ok(Page::new("team/messages", &List { frame: chart.frame("messages"), threads }))
+}
+
+#[derive(Serialize)]
+struct One {
+    frame: Frame,
+    thread: ThreadView,
+    teams: Vec<Choice>,
+}
+
+fn find(chart: &Chart, thread: &str) -> WebResult<Thread> {
+    let root = reference("Communication", thread)?;
+    message::threads(&chart.record).into_iter().find(|t| t.root == root).ok_or_else(WebError::not_found)
+}
+
+fn one(chart: &Chart, thread: &Thread) -> One {
+    One {
+        frame: chart.frame("messages"),
+        thread: thread_view(chart, thread),
+        teams: own_services(chart.access.actor(), &chart.directory),
+    }
+}
+
+pub(super) async fn show(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path((id, thread)): Path<(String, String)>,
+) -> WebResult<Page> {
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let thread = find(&chart, &thread)?;
+    let page = Page::new("team/message", &one(&chart, &thread));
+    if thread.unread_by_team > 0 && chart.can.message {
+        // That it could not be noted as read must not keep it from being read.
+        match message::mark_read(&chart.access, chart.id(), &thread.root).await {
+            Ok(_) | Err(Error::Door(kith_trust::Error::Conflict { .. })) => {}
+            Err(error) => tracing::warn!(%error, "a message could not be marked as read"),
+        }
+    }
+    Ok(page)
+}
+
+#[derive(Deserialize)]
+pub(super) struct Answer {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    team: String,
+    /// Where to go afterwards: the piece of work the answer was written from.
+    #[serde(default)]
+    back: String,
+}
+
+/// The team the writer speaks for: the one chosen, the thread's own if it is theirs, or their first.
+fn voice(chart: &Chart, chosen: &str, thread: Option<&Thread>) -> Option<String> {
+    let actor = chart.access.actor();
+    let own = |team: &str| actor.services().any(|service| service == team);
+    let chosen = format!("HealthcareService/{chosen}");
+    if own(&chosen) {
+        return Some(chosen);
+    }
+    let theirs = thread.and_then(|thread| thread.team.as_ref()).map(|team| team.reference.clone());
+    theirs.filter(|team| own(team)).or_else(|| actor.services().next().map(str::to_owned))
+}
+
+fn beside_fields(error: Error, errors: &mut FormErrors) -> WebResult<()> {
+    match error {
+        Error::Invalid { problems } => {
+            for problem in problems {
+                errors.add(problem.field, problem.message);
+            }
+            Ok(())
+        }
+        error => Err(error.into()),
+    }
+}
+
+pub(super) async fn reply(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path((id, thread)): Path<(String, String)>,
+    Checked { form, fields, key }: Checked<Answer>,
+) -> WebResult {
+    if let Some(led_to) = sent_before(&staff.access, key).await? {
+        return Ok(Reply::to(led_to));
+    }
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let thread = find(&chart, &thread)?;
+    let mut errors = FormErrors::new();
+    let Some(team) = voice(&chart, &form.team, Some(&thread)) else {
+        return Err(WebError::forbidden("You do not work in a team that can answer."));
+    };
+    let last = thread.messages.last().map_or_else(|| thread.root.clone(), |m| m.reference.clone());
+    let answer = ToPerson {
+        patient: id.clone(),
+        team,
+        subject: String::new(),
+        text: form.text.clone(),
+        answers: Some(last),
+        about: Vec::new(),
+        answer_by: None,
+    };
+    match message::send_to_person(&chart.access, &answer).await {
+        Ok(_) => {
+            let to = if form.back.is_empty() {
+                chart.path(&format!("/messages/{}", id_of(&thread.root)))
+            } else {
+                form.back.clone()
+            };
+            note_sent(&staff.access, key, &to).await?;
+            Ok(Reply::to(to).done("Your answer is sent."))
+        }
+        Err(error) => {
+            beside_fields(error, &mut errors)?;
+            Ok(Page::new("team/message", &one(&chart, &thread)).with_form(&fields, &errors).into())
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct New {
+    frame: Frame,
+    teams: Vec<Choice>,
+    channels: Vec<Choice>,
+    longest: usize,
+}
+
+fn new_view(chart: &Chart) -> New {
+    New {
+        frame: chart.frame("messages"),
+        teams: own_services(chart.access.actor(), &chart.directory),
+        channels: [Channel::Phone, Channel::Letter, Channel::Text]
+            .into_iter()
+            .map(|channel| Choice::new(channel.code(), channel.words()))
+            .collect(),
+        longest: MAX_TEXT,
+    }
+}
+
+pub(super) async fn new(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
+    let chart = Chart::open(&state, &staff, &id).await?;
+    Ok(Page::new("team/message_new", &new_view(&chart)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Written {
+    #[serde(default)]
+    team: String,
+    #[serde(default)]
+    subject: String,
+    #[serde(default)]
+    text: String,
+    /// `to-person`, or `from-person` for words taken down on the phone or at the desk.
+    #[serde(default)]
+    direction: String,
+    #[serde(default)]
+    channel: String,
+    #[serde(default)]
+    answer_wanted: Option<String>,
+}
+
+pub(super) async fn send(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path(id): Path<String>,
+    Checked { form, fields, key }: Checked<Written>,
+) -> WebResult {
+    if let Some(led_to) = sent_before(&staff.access, key).await? {
+        return Ok(Reply::to(led_to));
+    }
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let mut errors = FormErrors::new();
+    errors.required("subject", &form.subject, "Write what it is about, in a few words");
+    errors.required("text", &form.text, "Write your message");
+    let team = voice(&chart, &form.team, None);
+    if team.is_none() {
+        errors.add("team", "You do not work in a team that can write");
+    }
+    if errors.is_empty() {
+        let team = team.unwrap_or_default();
+        let sent = if form.direction == "from-person" {
+            let taken_down = ToTeam {
+                patient: id.clone(),
+                team,
+                subject: form.subject.clone(),
+                text: form.text.clone(),
+                answers: None,
+                about: Vec::new(),
+                channel: Channel::from_code(&form.channel).unwrap_or(Channel::Phone),
+            };
+            message::send_to_team(&chart.access, &taken_down).await
+        } else {
+            let message = ToPerson {
+                patient: id.clone(),
+                team,
+                subject: form.subject.clone(),
+                text: form.text.clone(),
+                answers: None,
+                about: Vec::new(),
+                answer_by: form.answer_wanted.as_ref().map(|_| message::answer_due(chart.now)),
+            };
+            message::send_to_person(&chart.access, &message).await
+        };
+        match sent {
+            Ok(sent) => {
+                let to = chart.path(&format!("/messages/{}", id_of(&sent.message)));
+                note_sent(&staff.access, key, &to).await?;
+                return Ok(Reply::to(to).done("The message is sent."));
+            }
+            Err(error) => beside_fields(error, &mut errors)?,
+        }
+    }
+    Ok(Page::new("team/message_new", &new_view(&chart)).with_form(&fields, &errors).into())
+}

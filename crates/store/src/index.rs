@@ -99,7 +99,9 @@ pub fn rows(kind: &str, value: &Value) -> Vec<Row> {
             if parts.is_empty() {
                 // Found by what stands before, and in its place when sorted by a date it does not have.
                 if at > 0 || param.kind == Kind::Date {
-                    keys.iter_mut().for_each(|key| key.extend_from_slice(&MISSING));
+                    for key in &mut keys {
+                        key.extend_from_slice(&MISSING);
+                    }
                 } else {
                     keys.clear();
                 }
@@ -252,7 +254,9 @@ pub fn plan(query: &Query) -> Result<Plan, StoreError> {
     if by_update || since.is_some() {
         let mut ranges = since.and_then(|c| date_ranges(&[], c, UPDATED_SPAN)).unwrap_or_else(|| vec![Range::all()]);
         // These keys hold one moment, not two ends.
-        ranges.iter_mut().for_each(|range| range.ends_after = None);
+        for range in &mut ranges {
+            range.ends_after = None;
+        }
         return Ok(Plan::Index {
             number: UPDATED + type_code,
             ordered: by_update && ranges.len() == 1,

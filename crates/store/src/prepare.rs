@@ -45,17 +45,17 @@ impl Prepared {
         let value = &*value;
         let type_code = resource::type_of(value).and_then(resource::type_code).ok_or(PrepareError::Type)?;
         let kind = resource::type_name(type_code).ok_or(PrepareError::Type)?;
-        let id = resource::id_of(&value).filter(|id| resource::valid_id(id)).ok_or(PrepareError::Id)?.to_owned();
-        let patient = compartment::patient_of(&value).map(Arc::from);
+        let id = resource::id_of(value).filter(|id| resource::valid_id(id)).ok_or(PrepareError::Id)?.to_owned();
+        let patient = compartment::patient_of(value).map(Arc::from);
         let mut bytes = Vec::with_capacity(2048);
-        kith_fhir::json::write_canonical(&value, &mut bytes);
+        kith_fhir::json::write_canonical(value, &mut bytes);
         if bytes.len() > codec::MAX_BODY {
             return Err(PrepareError::Size);
         }
         let hash = Sha256::digest(&bytes).into();
-        let rows = index::rows(kind, &value);
+        let rows = index::rows(kind, value);
         let mut references = Vec::new();
-        resource::for_each_reference(&value, |reference| {
+        resource::for_each_reference(value, |reference| {
             if let Some((kind, id)) = relative(reference)
                 && let Some(code) = resource::type_code(kind)
             {

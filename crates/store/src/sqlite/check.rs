@@ -254,9 +254,9 @@ fn covered(connection: &Connection, report: &mut CheckReport) -> Result<(), Stor
         let mut hashes = Vec::new();
         while let Some((audit, hash)) = next.filter(|(audit, _)| *audit <= seq) {
             if audit == seq {
-                hashes.push(hash)
+                hashes.push(hash);
             } else {
-                uncovered += 1
+                uncovered += 1;
             }
             next = step()?;
         }

@@ -217,7 +217,9 @@ struct Written {
 pub(crate) fn digest_of(mut hashes: Vec<[u8; 32]>) -> String {
     hashes.sort_unstable();
     let mut digest = Sha256::new();
-    hashes.iter().for_each(|hash| digest.update(hash));
+    for hash in &hashes {
+        digest.update(hash);
+    }
     hex(&digest.finalize())
 }
 

@@ -59,7 +59,7 @@ impl Cursor {
 }
 
 fn unhex(text: &str) -> Result<Vec<u8>, StoreError> {
-    if text.len() % 2 != 0 || !text.is_ascii() || text.len() > 2048 {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() || text.len() > 2048 {
         return Err(StoreError::Cursor);
     }
     (0..text.len())

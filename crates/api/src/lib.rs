@@ -47,7 +47,7 @@ impl Default for ApiOptions {
             base_url: None,
             max_body: limits.max_bytes,
             max_depth: limits.max_depth,
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         }
     }
 }

@@ -85,7 +85,7 @@ async fn a_whole_life_goes_in_as_one_transaction_and_comes_out_the_same() {
             if value["meta"].is_null() {
                 value.as_object_mut().unwrap().remove("meta");
             }
-            resource::for_each_reference_mut(value, |reference| reference.clear());
+            resource::for_each_reference_mut(value, String::clear);
         }
         assert_eq!(String::from_utf8(canonical(&got)).unwrap(), String::from_utf8(canonical(&sent)).unwrap(), "{path}");
     }

@@ -148,7 +148,10 @@ fn agents(entry: &AuditEntry) -> Vec<Value> {
 
 fn entities(entry: &AuditEntry) -> Vec<Value> {
     let fields = &entry.fields;
-    let hash: String = entry.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::with_capacity(64);
+    for byte in entry.hash {
+        hash.push_str(&format!("{byte:02x}"));
+    }
     let detail = |name: &str, value: String| json!({"type": name, "valueString": value});
     let mut details = vec![detail("chain-sequence", entry.seq.to_string()), detail("chain-hash", hash)];
     for (name, value) in [("reason", &fields.reason), ("content-digest", &fields.digest)] {

@@ -111,7 +111,8 @@ mod tests {
     use kith_fhir::json;
 
     fn words(value: Value) -> String {
-        problems(&value, "").into_iter().map(|i| format!("{}: {}; ", i.place.unwrap_or_default(), i.words)).collect()
+        let said = problems(&value, "").into_iter();
+        said.map(|issue| [&issue.place.unwrap_or_default(), ": ", &issue.words, "; "].concat()).collect()
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub const TAIL: SignedDuration = SignedDuration::from_hours(28 * 24);
 /// How long a person stays "present" after being identified at a desk or on the phone.
 pub const PRESENT_FOR: SignedDuration = SignedDuration::from_hours(24);
 
-fn reference<'a>(value: &'a Value) -> Option<&'a str> {
+fn reference(value: &Value) -> Option<&str> {
     value["reference"].as_str()
 }
 

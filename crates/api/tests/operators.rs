@@ -99,3 +99,18 @@ async fn nothing_is_kept_on_the_way() {
     let value: Value = pretty.json();
     assert_eq!(value, answer.json());
 }
+
+#[tokio::test]
+async fn it_stands_beside_pages_that_have_a_fallback_of_their_own() {
+    let door = kith_trust::testing::door().await.unwrap();
+    let pages = axum::Router::new().fallback(|| async { "a page" });
+    let router = kith_api::router(door.door.clone(), kith_api::ApiOptions::default()).merge(pages);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    assert_eq!(&send(&address, "GET", "/anything", &[], "").await.bytes[..], b"a page");
+    assert_eq!(send(&address, "GET", "/fhir/metadata", &[], "").await.status, 200);
+    let unknown = send(&address, "GET", "/fhir/no/such/thing/here", &[], "").await;
+    assert_eq!(unknown.status, 401);
+    unknown.outcome();
+}

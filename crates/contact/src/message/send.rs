@@ -61,17 +61,14 @@ pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Err
     Ok(sent)
 }
 
-/// [`send_to_team`], unless the same sender sent something under this `key` before (the same form sent twice): then
-/// nothing is written, and there is no [`Sent`].
+/// [`send_to_team`], unless the same sender sent the same under this `key` before (the same form sent twice): then
+/// nothing is written, and there is no [`Sent`]. Another text under the same key is a conflict: it was not sent.
 pub async fn send_to_team_once(access: &Access, message: &ToTeam, key: &str) -> Result<Option<Sent>, Error> {
     let (mut change, sent) = prepare_to_team(access, message).await?;
-    change.once(key);
-    match access.commit(change).await {
-        Ok(_) => Ok(Some(sent)),
-        // Everything in the change is new, so only the key can be in conflict.
-        Err(kith_trust::Error::Conflict { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+    let asked = json!({"text": message.text, "team": message.team, "answers": message.answers});
+    change.once_for(key, &asked);
+    let receipt = access.commit(change).await?;
+    Ok((!receipt.replayed).then_some(sent))
 }
 
 async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, Sent), Error> {

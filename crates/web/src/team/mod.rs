@@ -10,6 +10,7 @@ mod day;
 mod documents;
 mod find;
 mod hand_on;
+mod help;
 mod messages;
 mod record;
 mod refer;
@@ -64,6 +65,11 @@ pub(crate) fn routes() -> Routes {
         // What is arranged for them
         ("/team/people/{id}/care", get(care::show)),
         ("/team/people/{id}/book", get(book::show).post(book::book)),
+        ("/team/people/{id}/help", get(help::choose).post(help::begin)),
+        ("/team/people/{id}/help/{pathway}", get(help::show).post(help::answer)),
+        ("/team/people/{id}/help/{pathway}/book", post(help::book)),
+        ("/team/people/{id}/help/{pathway}/ask", post(help::ask)),
+        ("/team/people/{id}/help/{pathway}/advice", post(help::advice)),
         ("/team/people/{id}/appointments/{appointment}", get(appointment::show)),
         ("/team/people/{id}/appointments/{appointment}/arrived", post(appointment::arrived)),
         ("/team/people/{id}/appointments/{appointment}/missed", post(appointment::missed)),

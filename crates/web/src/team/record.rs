@@ -164,12 +164,18 @@ pub(super) async fn timeline(
     Ok(Page::new("team/timeline", &view))
 }
 
-fn shown(chart: &Chart, event: Event) -> Shown {
-    let entry = chart.record.get(&event.reference);
-    let words = entry.and_then(|entry| match entry.kind {
-        "ClinicalImpression" => views::ClinicalImpression::of(&entry.value)?.summary().map(str::to_owned),
-        _ => None,
-    });
+/// Longer than this, a note does not stand whole in the line of the timeline.
+const LINE: usize = 140;
+
+fn shown(chart: &Chart, mut event: Event) -> Shown {
+    let entry = chart.record.get(&event.reference).filter(|entry| entry.kind == "ClinicalImpression");
+    let words = entry
+        .and_then(|entry| views::ClinicalImpression::of(&entry.value)?.summary())
+        .filter(|words| words.chars().count() > LINE || words.trim().contains('\n'))
+        .map(str::to_owned);
+    if words.is_some() {
+        event.kind.clone_into(&mut event.what);
+    }
     let kind = event.reference.split('/').next().unwrap_or_default();
     let own = id_of(&event.reference);
     let href = match kind {

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use kith_booking::Appointment;
 use kith_contact::message::{self, Thread};
 use kith_contact::{Party, time};
-use kith_fhir::views;
+use kith_fhir::views::{self, common};
 use kith_handover::referral::{question_of, referring_team};
 use kith_handover::work::Work;
 use kith_handover::{Error, Refusal, State as WorkState};
@@ -124,6 +124,7 @@ struct View {
     work: WorkView,
     request: Option<Request>,
     thread: Option<messages::ThreadView>,
+    word: Option<Word>,
     appointment: Option<Booked>,
     /// The team that asked: work of theirs can be returned.
     asked_by: Option<String>,
@@ -174,6 +175,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): 
         asked_by: asked_by.map(|team| team.name),
         request: open.request().map(|request| request_view(&open.chart, &request)),
         thread: thread_of(&open).map(|thread| messages::thread_view(&open.chart, &thread)),
+        word: word_of(&open),
         appointment: booked(&open),
         work: open.view(),
         frame: open.chart.frame("work"),
@@ -226,6 +228,41 @@ fn thread_of(open: &Open) -> Option<Thread> {
     message::threads(&open.chart.record)
         .into_iter()
         .find(|thread| thread.messages.iter().any(|message| message.reference == focus))
+}
+
+/// What one team told another.
+#[derive(Serialize)]
+struct Word {
+    from: String,
+    sent: Option<String>,
+    text: String,
+    /// What was written for clinicians alone, as far as this reader may see it.
+    detail: Vec<String>,
+    hidden: bool,
+}
+
+/// The word of another team that this work is about: it stands in no conversation with the person.
+fn word_of(open: &Open) -> Option<Word> {
+    let record = &open.chart.record;
+    let focus = open.work.focus.as_deref().filter(|focus| focus.starts_with("Communication/"))?;
+    if thread_of(open).is_some() {
+        return None;
+    }
+    let value = &record.get(focus)?.value;
+    let message = message::Message::of(value);
+    // Words for clinicians are pointed to, so that a front desk sees that there is an answer and not what it says.
+    let pointed: Vec<&str> =
+        common::list(value, "payload").iter().filter_map(|part| common::reference(part, "contentReference")).collect();
+    Some(Word {
+        from: message.from.name,
+        sent: message.sent.map(|at| at.to_string()),
+        text: message.text,
+        detail: pointed
+            .iter()
+            .filter_map(|r| views::ClinicalImpression::of(&record.get(r)?.value)?.summary().map(str::to_owned))
+            .collect(),
+        hidden: pointed.iter().any(|r| record.get(r).is_none()),
+    })
 }
 
 fn booked(open: &Open) -> Option<Booked> {

@@ -39,11 +39,9 @@ pub struct Counts {
 
 impl Counts {
     pub fn add(&mut self, other: Self) {
-        for (mine, theirs) in [
-            (&mut self.read, other.read),
-            (&mut self.stored, other.stored),
-            (&mut self.rejected, other.rejected),
-        ] {
+        for (mine, theirs) in
+            [(&mut self.read, other.read), (&mut self.stored, other.stored), (&mut self.rejected, other.rejected)]
+        {
             for (kind, count) in theirs {
                 *mine.entry(kind).or_default() += count;
             }
@@ -73,10 +71,11 @@ pub async fn put(access: &Access, reason: &str, mut group: Vec<Sourced>) -> Resu
     }
     while !group.is_empty() {
         let mut change = Change::new(reason);
-        for item in &group {
-            change.put(item.value.clone());
+        let lines: Vec<usize> = group.iter().map(|item| item.line).collect();
+        for item in group.drain(..) {
+            change.put(item.value);
         }
-        match access.commit(change).await {
+        match access.try_commit(&mut change).await {
             Ok(receipt) => {
                 for (reference, _) in &receipt.written {
                     let kind = reference.split('/').next().unwrap_or_default().to_owned();
@@ -86,6 +85,7 @@ pub async fn put(access: &Access, reason: &str, mut group: Vec<Sourced>) -> Resu
                 break;
             }
             Err(Error::Invalid { problems }) => {
+                group = change.into_resources().zip(lines).map(|(value, line)| Sourced { value, line }).collect();
                 let before = group.len();
                 for problem in problems {
                     take_out(&mut group, &mut loaded, &problem.place, &problem.message);

@@ -64,12 +64,14 @@ impl Access {
     }
 
     /// The same request for another purpose.
+    #[must_use]
     pub fn for_purpose(&self, purpose: Purpose) -> Self {
         Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose)
     }
 
     /// Kith's pathways reading the facts they need while this actor asks for help for somebody. The audit trail shows
     /// Kith, on whose behalf. The caller passes on only what the pathway concludes.
+    #[must_use]
     pub fn as_pathway(&self) -> Self {
         let mut actor = Actor::system("Kith front door");
         actor.name = format!("Kith, for {}", self.actor.name);
@@ -509,7 +511,12 @@ impl Access {
 
     /// Commits a change: all of it or nothing. Policy decides on every write; each person touched gets one audit entry,
     /// in the same transaction as the resources, the outbox and the jobs.
-    pub async fn commit(&self, change: Change) -> Result<Receipt, Error> {
+    pub async fn commit(&self, mut change: Change) -> Result<Receipt, Error> {
+        self.try_commit(&mut change).await
+    }
+
+    /// As [`Access::commit`]; the change keeps its resources, for a caller who, refused, would try again without some.
+    pub async fn try_commit(&self, change: &mut Change) -> Result<Receipt, Error> {
         let receipt = crate::commit::commit(self, change).await?;
         let mut memory = self.memory();
         memory.opened.clear();

@@ -113,6 +113,14 @@ impl Change {
         })
     }
 
+    /// The resources created or replaced, in the order they were added.
+    pub fn into_resources(self) -> impl Iterator<Item = Value> {
+        self.wanted.into_iter().filter_map(|w| match w {
+            Wanted::Put { value, .. } => Some(value),
+            Wanted::Delete { .. } => None,
+        })
+    }
+
     /// Whether nothing would be written.
     pub fn is_empty(&self) -> bool {
         self.wanted.is_empty()

@@ -20,34 +20,34 @@ const IDENTITY: [&str; 6] = ["identifier", "name", "birthDate", "gender", "decea
 /// Elements that register a person with an organisation, and so give it sight of the record.
 const REGISTRATION: [&str; 2] = ["generalPractitioner", "managingOrganization"];
 
-pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, Error> {
+/// Commits the change; its resources stay in it, for a caller who would try again without some of them.
+pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Receipt, Error> {
     let now = access.now();
     let mut batch = Batch::new(now, access.origin());
     batch.allow_broken_references = change.allow_broken_references && access.actor().role == Role::System;
     if let Some((key, asked)) = &change.once {
-        batch.once = Some((format!("{}|{key}", access.actor().reference), digest(&change, asked.as_ref())));
+        batch.once = Some((format!("{}|{key}", access.actor().reference), digest(change, asked.as_ref())));
     }
     let books = !change.occupy.is_empty() || !change.releases.is_empty();
     let mut deciders: BTreeMap<Option<Arc<str>>, BTreeSet<String>> = BTreeMap::new();
     let mut fresh: BTreeSet<String> = BTreeSet::new();
 
-    for (at, wanted) in change.wanted.into_iter().enumerate() {
+    for (at, wanted) in change.wanted.iter_mut().enumerate() {
         match wanted {
-            Wanted::Put { mut value, expect } => {
-                let links = resource::type_of(&value).map(|kind| links_of(kind, &value, now)).unwrap_or_default();
-                let kind = resource::type_of(&value).map_or(DataKind::Clinical, |t| DataKind::of(t, &value));
-                // A closure would outlive the borrow of `value` that `Prepared` takes.
+            Wanted::Put { value, expect } => {
+                let links = resource::type_of(value).map(|kind| links_of(kind, value, now)).unwrap_or_default();
+                let kind = resource::type_of(value).map_or(DataKind::Clinical, |t| DataKind::of(t, value));
                 let prepared =
-                    Prepared::of(&mut value).map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
+                    Prepared::of(value).map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
                 let decided = match &prepared.patient {
-                    None => directory(access, &prepared, &value, books).await?,
-                    Some(patient) => person(access, &prepared, &value, kind, patient, books, &mut fresh).await?,
+                    None => directory(access, &prepared, value, books).await?,
+                    Some(patient) => person(access, &prepared, value, kind, patient, books, &mut fresh).await?,
                 };
                 deciders.entry(prepared.patient.clone()).or_default().insert(decided);
-                batch.writes.push(Write::Put { resource: Arc::new(prepared), expect, links });
+                batch.writes.push(Write::Put { resource: Arc::new(prepared), expect: *expect, links });
             }
             Wanted::Delete { reference, expect } => {
-                let (kind, id) = resource::split_reference(&reference).ok_or(Error::NotFound)?;
+                let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
                 let Some(person) = access.inner.store.person_of(kind, id).await? else {
                     return access.refuse_write(None, "no such resource", true).await;
                 };
@@ -69,7 +69,7 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
                     return access.refuse_write(person.as_deref(), &answer.decided_by, person.is_some()).await;
                 }
                 deciders.entry(person).or_default().insert(answer.decided_by);
-                batch.writes.push(Write::Delete { kind, id: id.to_owned(), expect });
+                batch.writes.push(Write::Delete { kind, id: id.to_owned(), expect: *expect });
             }
         }
     }
@@ -81,10 +81,10 @@ pub(crate) async fn commit(access: &Access, change: Change) -> Result<Receipt, E
             covers_writes: true,
         });
     }
-    batch.releases = change.releases;
-    batch.occupy = change.occupy;
-    batch.outbox = change.outbox;
-    batch.jobs = change.jobs;
+    batch.releases.clone_from(&change.releases);
+    batch.occupy.clone_from(&change.occupy);
+    batch.outbox.clone_from(&change.outbox);
+    batch.jobs.clone_from(&change.jobs);
     Ok(access.inner.store.commit(batch).await?)
 }
 

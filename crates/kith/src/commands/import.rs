@@ -1,11 +1,12 @@
 //! `kith import`: Bundles and NDJSON, plain or gzipped; parsed in parallel, written by one writer; resumable, idempotent.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,7 +14,8 @@ use kith_fhir::identifier::NhsNumber;
 use kith_fhir::json::{Limits, parse};
 use kith_fhir::{Value, json, resource, system};
 use kith_trust::{Access, Door, Error, bundle};
-use serde::Deserialize;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -37,7 +39,9 @@ const MAX_WAITING: usize = 50_000;
 /// A progress bar without an end, on stderr.
 pub fn spinner(what: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template(&format!("{{spinner}} {{human_pos}} {what}, {{per_sec}}, {{elapsed}}")) {
+    if let Ok(style) =
+        ProgressStyle::with_template(&format!("{{spinner}} {{human_pos}} {what}, {{per_sec}}, {{elapsed}}"))
+    {
         bar.set_style(style);
     }
     bar.enable_steady_tick(std::time::Duration::from_millis(200));
@@ -143,7 +147,28 @@ struct Shared {
     summary: Mutex<Summary>,
     waiting: Mutex<Vec<(String, Sourced)>>,
     memory: Arc<Semaphore>,
+    buffers: Buffers,
     bar: ProgressBar,
+}
+
+/// Memory that one Bundle after another is read into: asking the system for it anew costs more than reading.
+#[derive(Default)]
+struct Buffers(std::sync::Mutex<Vec<Vec<u8>>>);
+
+/// Larger buffers are given back to the system.
+const KEPT_BUFFER: usize = 16 << 20;
+
+impl Buffers {
+    fn take(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= KEPT_BUFFER {
+            buffer.clear();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        }
+    }
 }
 
 struct Errors {
@@ -175,6 +200,7 @@ pub async fn import(door: &Door, files: Vec<PathBuf>, errors: &Path, show: bool)
         summary: Mutex::default(),
         waiting: Mutex::default(),
         memory: Arc::new(Semaphore::new(MEMORY as usize)),
+        buffers: Buffers::default(),
         bar,
     });
     let _ = std::fs::remove_file(errors);
@@ -200,7 +226,8 @@ pub async fn import(door: &Door, files: Vec<PathBuf>, errors: &Path, show: bool)
 /// Name, size and time of a file: what a finished one is known by.
 fn mark_of(path: &Path) -> anyhow::Result<String> {
     let meta = std::fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let time = meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+    let time =
+        meta.modified().ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     Ok(format!("{}|{}|{time}", path.display(), meta.len()))
 }
@@ -341,7 +368,13 @@ enum Line {
 }
 
 /// Streams lines. `Some(counts)` when every line went in.
-async fn lines(shared: &Arc<Shared>, path: &Path, name: &str, mark: &str, from: usize) -> anyhow::Result<Option<Counts>> {
+async fn lines(
+    shared: &Arc<Shared>,
+    path: &Path,
+    name: &str,
+    mark: &str,
+    from: usize,
+) -> anyhow::Result<Option<Counts>> {
     let (send, mut receive) = mpsc::channel::<Vec<Line>>(2);
     let source = path.to_owned();
     let reader = tokio::task::spawn_blocking(move || read_lines(&source, from, &send));
@@ -469,27 +502,22 @@ async fn whole(shared: &Arc<Shared>, path: &Path, name: &str) -> anyhow::Result<
     // A gzipped Bundle grows about twenty times; the exact size is known once it is read.
     let room = u32::try_from((size * 20) >> 20).unwrap_or(MEMORY).clamp(1, MEMORY);
     let _room = Arc::clone(&shared.memory).acquire_many_owned(room).await?;
-    let source = path.to_owned();
-    let bytes = tokio::task::spawn_blocking(move || -> anyhow::Result<Option<Vec<u8>>> {
-        let mut bytes = Vec::new();
-        opened(&source)?.take(MAX_BUNDLE + 1).read_to_end(&mut bytes)?;
-        Ok((bytes.len() as u64 <= MAX_BUNDLE).then_some(bytes))
-    })
-    .await?;
-    let bytes = match bytes {
-        Ok(Some(bytes)) => Arc::new(bytes),
-        Ok(None) => {
-            let reason = format!("larger than {} MiB: give it as NDJSON, which is streamed", MAX_BUNDLE >> 20);
-            unreadable(shared, name, 1, reason).await?;
-            return Ok(None);
-        }
-        Err(error) => {
-            unreadable(shared, name, 1, format!("cannot be read: {error}")).await?;
-            return Ok(None);
-        }
-    };
     let (send, mut receive) = mpsc::channel::<Vec<Line>>(1);
-    let reader = tokio::task::spawn_blocking(move || read_bundle(&bytes, &send));
+    let reader = tokio::task::spawn_blocking({
+        let (shared, source) = (Arc::clone(shared), path.to_owned());
+        move || {
+            let mut bytes = shared.buffers.take();
+            let bad = |reason: String| {
+                let _ = send.blocking_send(vec![Line::Bad(1, reason)]);
+            };
+            match opened(&source).and_then(|file| Ok(file.take(MAX_BUNDLE + 1).read_to_end(&mut bytes)?)) {
+                Ok(read) if read as u64 <= MAX_BUNDLE => read_bundle(&bytes, &send),
+                Ok(_) => bad(format!("larger than {} MiB: give it as NDJSON, which is streamed", MAX_BUNDLE >> 20)),
+                Err(error) => bad(format!("cannot be read: {error}")),
+            }
+            shared.buffers.give(bytes);
+        }
+    });
     let mut counts = Counts::default();
     let mut clean = true;
     while let Some(batch) = receive.recv().await {
@@ -617,17 +645,43 @@ fn read_bundle(bytes: &[u8], send: &mpsc::Sender<Vec<Line>>) {
 
 /// Type and id an entry will have: its own, that of its request, or that of its `urn:uuid:` full URL.
 fn identity(entry: &RawEntry<'_>) -> Option<(String, String)> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Head {
-        resource_type: String,
-        id: Option<String>,
-    }
-    let head: Head = serde_json::from_str(entry.resource?.get()).ok()?;
+    let head = head(entry.resource?.get())?;
     let asked = entry.request.as_ref().and_then(|r| r.url.as_deref()).and_then(resource::split_reference);
     let uuid = entry.full_url.as_deref().and_then(|u| u.strip_prefix("urn:uuid:"));
-    let id = asked.map(|(_, id)| id.to_owned()).or(head.id).or(uuid.map(str::to_owned))?;
-    Some((head.resource_type, id))
+    let id = asked.map(|(_, id)| id.to_owned()).or(head.1).or(uuid.map(str::to_owned))?;
+    Some((head.0, id))
+}
+
+/// `resourceType` and `id` of a resource, read no further than needed: nearly all are written with these two first.
+fn head(text: &str) -> Option<(String, Option<String>)> {
+    #[derive(Default)]
+    struct Head {
+        kind: Option<String>,
+        id: Option<String>,
+    }
+    impl<'de> Visitor<'de> for &mut Head {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a resource")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+            while self.kind.is_none() || self.id.is_none() {
+                match members.next_key::<Cow<'de, str>>()?.as_deref() {
+                    Some("resourceType") => self.kind = Some(members.next_value()?),
+                    Some("id") => self.id = Some(members.next_value()?),
+                    Some(_) => drop(members.next_value::<IgnoredAny>()?),
+                    None => break,
+                }
+            }
+            Ok(())
+        }
+    }
+    let mut head = Head::default();
+    // What stands behind the two is not read here, so that it does not end where it should is no fault.
+    let _ = serde_json::Deserializer::from_str(text).deserialize_map(&mut head);
+    Some((head.kind?, head.id))
 }
 
 /// Marks a Patient whose NHS number fails its check digit: taken in, and seen.

@@ -31,8 +31,7 @@ pub async fn run(args: Demo, mut config: Config) -> anyhow::Result<ExitCode> {
     if !args.synthea.is_empty() {
         let files = super::import::files(&args.synthea)?;
         let door = bulk(&config).await?;
-        let summary =
-            super::import::import(&door, files, &config.data.join("import-errors.ndjson"), true).await;
+        let summary = super::import::import(&door, files, &config.data.join("import-errors.ndjson"), true).await;
         door.close().await?;
         let counts = summary?.counts;
         eprintln!("{} resources from Bundles", loading::Counts::total(&counts.stored));
@@ -72,20 +71,23 @@ pub async fn prepare(args: &Demo, config: &Config) -> anyhow::Result<()> {
                 of("people").unwrap_or(0),
                 of("seed").unwrap_or(0)
             );
-            kept["today"].as_str().and_then(|d| d.parse::<Date>().ok()).context("the neighbourhood's date is unreadable")?
+            kept["today"]
+                .as_str()
+                .and_then(|d| d.parse::<Date>().ok())
+                .context("the neighbourhood's date is unreadable")?
         }
         None => today,
     };
     let finished = kept.as_ref().is_some_and(|k| k["finished"] == true);
     let slots_from = kept.as_ref().and_then(|k| k["slots"].as_str()).and_then(|d| d.parse::<Date>().ok());
     let plan = Plan { people: args.people as usize, ..Plan::new(args.seed, made) };
-    let state = |finished: bool, slots: Date| {
-        json!({"people": args.people, "seed": args.seed, "today": made.to_string(), "slots": slots.to_string(), "finished": finished})
-    };
+    let state = |finished: bool, slots: Date| json!({"people": args.people, "seed": args.seed, "today": made.to_string(), "slots": slots.to_string(), "finished": finished});
     if !finished {
         access.remember(SPACE, KEY, &state(false, made), None).await?;
-        make(&access, plan).await?;
-        adopt(&access, made).await?;
+        make(&access, plan.clone()).await?;
+        let directory = adopt(&access, made).await?;
+        let people = plan.people;
+        super::morning::play(&door, &directory, &Neighbourhood::new(plan), people).await?;
         access.remember(SPACE, KEY, &state(true, made), None).await?;
     } else if slots_from.is_some_and(|from| from < today) {
         // A neighbourhood made days ago gets the days that have come into its four weeks.
@@ -150,12 +152,12 @@ async fn make(access: &Access, plan: Plan) -> anyhow::Result<()> {
 }
 
 /// Bookings made with the people get the time they keep on calendars and the piece of work of their service.
-async fn adopt(access: &Access, from: Date) -> anyhow::Result<()> {
+async fn adopt(access: &Access, from: Date) -> anyhow::Result<Arc<kith_directory::Directory>> {
     let snapshot = DirectorySnapshot::load(access).await?;
     let from = from.in_tz("Europe/London")?.timestamp();
     let adopted = kith_booking::adopt(access, &snapshot.0, from).await?;
     anyhow::ensure!(adopted.clashes == 0, "{} bookings of the neighbourhood clash", adopted.clashes);
-    Ok(())
+    Ok(snapshot.0)
 }
 
 async fn room(work: &mut JoinSet<anyhow::Result<u64>>, bar: &ProgressBar) -> anyhow::Result<()> {

@@ -6,6 +6,7 @@ mod content;
 mod demo;
 mod export;
 mod import;
+mod morning;
 mod serve;
 mod story;
 mod token;

@@ -90,9 +90,12 @@ impl From<kith_frontdoor::Error> for WebError {
             Error::Changed(_) | Error::Incomplete | Error::Answers(_) | Error::UnknownPathway => {
                 Self::conflict(error.to_string()).kept(kept)
             }
-            Error::Emergency(_) | Error::NotForYou { .. } | Error::TooLate => Self::conflict(error.to_string()).kept(kept),
-            Error::NoTeam => Self::new(StatusCode::SERVICE_UNAVAILABLE, "Nobody here can take this", error.to_string())
-                .kept(kept),
+            Error::Emergency(_) | Error::NotForYou { .. } | Error::TooLate => {
+                Self::conflict(error.to_string()).kept(kept)
+            }
+            Error::NoTeam => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Nobody here can take this", error.to_string()).kept(kept)
+            }
             Error::Work(refusal) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "We could not ask for this", refusal.to_string()).kept(kept)
             }

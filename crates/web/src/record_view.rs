@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use kith_directory::Directory;
 use kith_fhir::views::{self, any, common};
 use kith_fhir::{Value, system};
 use kith_trust::{Entry, Origin, Record, Role};
@@ -49,6 +50,98 @@ impl Wrote {
         }
         wrote
     }
+}
+
+/// Names whoever wrote things by the directory, where the record refers to them without a name: what was brought in from
+/// elsewhere says who by reference alone.
+pub struct Authors<'a> {
+    pub record: &'a Record,
+    pub directory: &'a Directory,
+}
+
+impl Authors<'_> {
+    pub fn sign(&self, lines: &mut [Line]) {
+        for line in lines {
+            self.name(&line.reference, &mut line.wrote);
+        }
+    }
+
+    pub fn sign_documents(&self, documents: &mut [Document]) {
+        for document in documents {
+            self.name(&format!("DocumentReference/{}", document.id), &mut document.wrote);
+        }
+    }
+
+    pub fn sign_measured(&self, measured: &mut Measured) {
+        for reading in measured.readings.iter_mut().chain([&mut measured.latest]) {
+            self.name(&reading.reference, &mut reading.wrote);
+        }
+    }
+
+    pub fn sign_events(&self, events: &mut [Event]) {
+        for event in events {
+            if let Some(entry) = self.record.get(&event.reference) {
+                let wrote = self.wrote(entry);
+                (event.who, event.organisation) = (wrote.who, wrote.organisation);
+            }
+        }
+    }
+
+    fn name(&self, reference: &str, wrote: &mut Wrote) {
+        if let Some(entry) = self.record.get(reference) {
+            *wrote = self.wrote(entry);
+        }
+    }
+
+    /// Who wrote an entry: its origin where somebody wrote it here; else whom it names; else whom the visit it belongs to
+    /// names.
+    fn wrote(&self, entry: &Entry) -> Wrote {
+        let mut wrote = Wrote::of_entry(entry);
+        if !matches!(Role::from_code(&entry.origin.role), Some(Role::System | Role::Machine) | None) {
+            return wrote;
+        }
+        let mut references = authors(&entry.value);
+        let visit = common::reference(&entry.value, "encounter").and_then(|visit| self.record.get(visit));
+        if let Some(visit) = visit {
+            references.extend(authors(&visit.value));
+        }
+        let of = |kind: &str| references.iter().find(|r| r.starts_with(kind)).and_then(|r| self.directory.name(r));
+        if any::by_name(&entry.value).is_none() {
+            let clinician = references.iter().find_map(|r| self.directory.clinician(r));
+            wrote.who = match clinician {
+                Some(who) => match who.role.as_deref().and_then(Role::from_code) {
+                    Some(role) => format!("{}, {}", who.name, role.words()),
+                    None => who.name.clone(),
+                },
+                None => "somebody not named".to_owned(),
+            };
+        }
+        if wrote.organisation.is_empty() {
+            let place = of("Organization/").or_else(|| of("HealthcareService/"));
+            wrote.organisation = place.map_or_else(|| "brought in by Kith".to_owned(), str::to_owned);
+        }
+        wrote
+    }
+}
+
+/// The references of a resource to those who made it, the maker first.
+fn authors(value: &Value) -> Vec<String> {
+    let mut found: Vec<String> =
+        ["recorder", "requester", "assessor", "asserter", "author", "sender", "serviceProvider"]
+            .iter()
+            .filter_map(|key| {
+                common::reference(value, key)
+                    .or_else(|| common::list(value, key).iter().find_map(|r| common::text(r, "reference")))
+            })
+            .map(str::to_owned)
+            .collect();
+    for part in common::list(value, "performer").iter().chain(common::list(value, "participant")) {
+        let reference = common::text(part, "reference")
+            .or_else(|| common::reference(part, "actor"))
+            .or_else(|| common::reference(part, "individual"));
+        found.extend(reference.map(str::to_owned));
+    }
+    found
 }
 
 fn text(at: Option<Timestamp>) -> Option<String> {

@@ -11,7 +11,9 @@ use crate::{about, demo, gallery, help, person, signed, team};
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     let mut pages = Router::new();
-    for (path, methods) in public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes()) {
+    for (path, methods) in
+        public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes())
+    {
         pages = pages.route(path, methods);
     }
     let mut pages = pages

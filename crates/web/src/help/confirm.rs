@@ -41,7 +41,8 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): InPath
     let Some(held) = &draft.held else { return Ok(Reply::to(format!("/help/{id}/result"))) };
     let directory = state.directory.get(&me.access).await?;
     let slot = me.access.read(&held.hold.slot).await?;
-    let schedule = kith_fhir::views::Slot::of(&slot.value).and_then(|s| s.schedule()).and_then(|s| directory.schedule(s));
+    let schedule =
+        kith_fhir::views::Slot::of(&slot.value).and_then(|s| s.schedule()).and_then(|s| directory.schedule(s));
     let service = directory.service(&held.service);
     let mode = schedule.map_or(Mode::InPerson, |s| s.mode);
     let now = me.access.now();
@@ -64,12 +65,7 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): InPath
 }
 
 /// Makes the booking. Sent twice, it is one booking.
-pub(crate) async fn book(
-    State(state): State<AppState>,
-    me: Me,
-    Path(id): InPathway,
-    _: Checked<Nothing>,
-) -> WebResult {
+pub(crate) async fn book(State(state): State<AppState>, me: Me, Path(id): InPathway, _: Checked<Nothing>) -> WebResult {
     let (pathway, draft, _) = match ready(&state, &me, &id).await? {
         Ok(ready) => ready,
         Err(elsewhere) => return Ok(elsewhere),
@@ -77,8 +73,7 @@ pub(crate) async fn book(
     let Some(held) = draft.held.clone() else { return Ok(Reply::to(format!("/help/{id}/result"))) };
     let directory = state.directory.get(&me.access).await?;
     let ask = ask_of(&me, pathway, &draft);
-    let booked =
-        service::book(&me.access, &directory, &ask, &held.hold.slot, Some(held.hold.id), &draft.key).await;
+    let booked = service::book(&me.access, &directory, &ask, &held.hold.slot, Some(held.hold.id), &draft.key).await;
     match booked {
         Ok(booked) => sent(&me, pathway, draft, Sent::Booked(booked.appointment)).await,
         Err(Error::Changed(_)) => changed(&me, pathway, draft).await,
@@ -90,7 +85,8 @@ pub(crate) async fn book(
         ) => {
             let to = times_of(pathway, &held);
             draft::save(&me, pathway, Draft { held: None, ..draft }).await?;
-            Ok(Reply::to(to).note(format!("{} Choose another one. Your answers are saved.", first_sentence(&error.to_string()))))
+            Ok(Reply::to(to)
+                .note(format!("{} Choose another one. Your answers are saved.", first_sentence(&error.to_string()))))
         }
         Err(error) => Err(error.into()),
     }

@@ -61,12 +61,7 @@ async fn found<'a>(state: &'a AppState, me: &Me, id: &str) -> WebResult<Result<F
 }
 
 /// Looks for help. With nothing to offer, the request is made at once: nobody is left with an empty page.
-pub(crate) async fn find(
-    State(state): State<AppState>,
-    me: Me,
-    Path(id): InPathway,
-    _: Checked<Nothing>,
-) -> WebResult {
+pub(crate) async fn find(State(state): State<AppState>, me: Me, Path(id): InPathway, _: Checked<Nothing>) -> WebResult {
     let found = match found(&state, &me, &id).await? {
         Ok(found) => found,
         Err(elsewhere) => return Ok(elsewhere),
@@ -218,12 +213,7 @@ async fn free(me: &Me, found: &Found<'_>, offer: &Offer) -> WebResult<Vec<kith_b
 
 type AtService = Path<(String, String)>;
 
-async fn times_page(
-    me: &Me,
-    found: &Found<'_>,
-    service: &str,
-    form: Option<(&Fields, &FormErrors)>,
-) -> WebResult {
+async fn times_page(me: &Me, found: &Found<'_>, service: &str, form: Option<(&Fields, &FormErrors)>) -> WebResult {
     let offer = found.offers.offers.iter().find(|offer| offer.service_id == service && !offer.slots.is_empty());
     let Some(offer) = offer else {
         return Ok(Reply::to(format!("/help/{}/result", found.pathway.id))
@@ -307,4 +297,3 @@ pub(super) fn first_sentence(text: &str) -> String {
 pub(super) fn times_of(pathway: &Pathway, held: &Held) -> String {
     format!("/help/{}/times/{}", pathway.id, id_of(&held.service))
 }
-

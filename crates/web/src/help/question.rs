@@ -152,13 +152,7 @@ pub(crate) async fn answer(
     }
 }
 
-async fn go_on(
-    me: &Me,
-    pathway: &Pathway,
-    mut draft: Draft,
-    question: &Question,
-    answer: Answer,
-) -> WebResult {
+async fn go_on(me: &Me, pathway: &Pathway, mut draft: Draft, question: &Question, answer: Answer) -> WebResult {
     draft.answers.insert(&question.id, answer);
     let mut draft = draft::save(me, pathway, draft).await?;
     if stopped_by(pathway, &draft).is_some() {

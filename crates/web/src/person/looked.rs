@@ -4,6 +4,7 @@ use axum::extract::{Query, State};
 use kith_trust::{AuditEntry, Purpose, Role};
 use serde::{Deserialize, Serialize};
 
+use crate::filters::date;
 use crate::reply::{Page, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
@@ -34,13 +35,34 @@ struct Look {
     allowed_by: String,
     refused: bool,
     me: bool,
+    /// How often in a row on that day, and when first.
+    times: usize,
+    first: String,
+}
+
+impl Look {
+    /// Whether `before` is the same act by the same, earlier the same day: one line says both.
+    fn repeats(&self, before: &Self) -> bool {
+        let act =
+            |look: &Self| (look.who.clone(), look.place.clone(), look.did.clone(), look.why.clone(), look.refused);
+        date(&self.on) == date(&before.on) && act(self) == act(before) && (self.what == before.what || self.me)
+    }
 }
 
 pub(crate) async fn show(State(_): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
     let entries = me.access.who_looked_before(&me.person, from.before, ROWS + 1).await?;
     let older = entries.get(ROWS).and_then(|_| entries.get(ROWS - 1)).map(|entry| entry.seq);
     let own = me.access.actor().reference.clone();
-    let looks = entries.iter().take(ROWS).map(|entry| look(entry, &own)).collect();
+    let mut looks: Vec<Look> = Vec::new();
+    for next in entries.iter().take(ROWS).map(|entry| look(entry, &own)) {
+        match looks.last_mut() {
+            Some(last) if last.repeats(&next) => {
+                last.times += 1;
+                last.first = next.first;
+            }
+            _ => looks.push(next),
+        }
+    }
     Ok(Page::new("person/looked", &View { looks, older, first: from.before.is_none(), acting_for: me.acting_for }))
 }
 
@@ -81,7 +103,7 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
         who,
         place: match (&origin.organization_name, origin.system.as_str()) {
             (Some(organisation), system) => format!("{organisation}, through {system}"),
-            (None, system) => format!("through {system}"),
+            (None, system) => format!("Through {system}"),
         },
         did,
         what: what(&entry.fields.what, count),
@@ -93,6 +115,8 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
         },
         refused,
         me: mine,
+        times: 1,
+        first: entry.at.to_string(),
     }
 }
 

@@ -5,8 +5,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::reference;
-use crate::record_view::{self, Document, Event, Line, Measured};
+use super::{Mine, reference};
+use crate::record_view::{self, Authors, Document, Event, Line, Measured};
 use crate::reply::{Page, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
@@ -25,23 +25,32 @@ struct View {
     acting_for: Option<String>,
 }
 
-pub(crate) async fn show(State(_): State<AppState>, me: Me) -> WebResult<Page> {
-    let record = me.access.open(&me.person).await?;
-    let (problems, past_problems) = record_view::problems(&record).into_iter().partition(|line| line.active);
-    let (medicines, past_medicines) = record_view::medicines(&record).into_iter().partition(|line| line.active);
-    let mut recent = record_view::timeline(&record, None);
+pub(crate) async fn show(State(state): State<AppState>, me: Me) -> WebResult<Page> {
+    let mine = Mine::open(&state, &me).await?;
+    let record = &mine.record;
+    let authors = Authors { record, directory: &mine.directory };
+    let signed = |mut lines: Vec<Line>| {
+        authors.sign(&mut lines);
+        lines
+    };
+    let (problems, past_problems) = signed(record_view::problems(record)).into_iter().partition(|line| line.active);
+    let (medicines, past_medicines) = signed(record_view::medicines(record)).into_iter().partition(|line| line.active);
+    let mut recent = record_view::timeline(record, None);
     recent.truncate(8);
-    let mut results = record_view::measured(&record);
+    authors.sign_events(&mut recent);
+    let mut results = record_view::measured(record);
     results.truncate(8);
+    let mut documents = record_view::documents(record);
+    authors.sign_documents(&mut documents);
     let view = View {
-        allergies: record_view::allergies(&record).into_iter().filter(|line| line.active).collect(),
+        allergies: signed(record_view::allergies(record)).into_iter().filter(|line| line.active).collect(),
         problems,
         past_problems,
         medicines,
         past_medicines,
-        immunisations: record_view::immunisations(&record),
+        immunisations: signed(record_view::immunisations(record)),
         results,
-        documents: record_view::documents(&record),
+        documents,
         recent,
         acting_for: me.acting_for,
     };
@@ -63,13 +72,14 @@ struct Timeline {
     total: usize,
 }
 
-pub(crate) async fn timeline(State(_): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
-    let record = me.access.open(&me.person).await?;
-    let all = record_view::timeline(&record, None);
+pub(crate) async fn timeline(State(state): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
+    let mine = Mine::open(&state, &me).await?;
+    let all = record_view::timeline(&mine.record, None);
     let pages = all.len().div_ceil(EVENTS).max(1);
     let page = from.page.unwrap_or(1).clamp(1, pages);
     let total = all.len();
-    let events = all.into_iter().skip((page - 1) * EVENTS).take(EVENTS).collect();
+    let mut events: Vec<Event> = all.into_iter().skip((page - 1) * EVENTS).take(EVENTS).collect();
+    Authors { record: &mine.record, directory: &mine.directory }.sign_events(&mut events);
     Ok(Page::new("person/timeline", &Timeline { events, page, pages, total }))
 }
 

@@ -4,7 +4,8 @@ use axum::extract::{Path, State};
 use kith_fhir::views;
 use serde::Serialize;
 
-use crate::record_view::{Measured, Wrote, measured};
+use super::Mine;
+use crate::record_view::{Authors, Measured, Wrote, measured};
 use crate::reply::{Page, WebError, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
@@ -49,8 +50,9 @@ struct One {
     measured: Measured,
 }
 
-pub(crate) async fn show(State(_): State<AppState>, me: Me, Path(key): Path<String>) -> WebResult<Page> {
-    let record = me.access.open(&me.person).await?;
-    let measured = measured(&record).into_iter().find(|m| m.key == key).ok_or_else(WebError::not_found)?;
+pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(key): Path<String>) -> WebResult<Page> {
+    let Mine { record, directory, .. } = Mine::open(&state, &me).await?;
+    let mut measured = measured(&record).into_iter().find(|m| m.key == key).ok_or_else(WebError::not_found)?;
+    Authors { record: &record, directory: &directory }.sign_measured(&mut measured);
     Ok(Page::new("person/result", &One { measured }))
 }

@@ -65,8 +65,8 @@ test('the crawler reports pages that answer with an error and scripts or picture
 test('every identity is signed in as, and each walks their own pages', async () => {
   for (const javaScript of [true, false]) {
     const [ada, ben, ...others] = await everyIdentity(browser, { baseURL: site.url, javaScript });
-    assert.deepEqual([ada.who, ada.visited, ada.wrong], ['Ada, a person', ['/home/1', '/frame'], []]);
-    assert.deepEqual([ben.who, ben.visited], ['Ben, a pharmacist', ['/home/2', '/two']]);
+    assert.deepEqual([ada.who, ada.visited, ada.wrong], ['Ada: a person', ['/home/1', '/frame'], []]);
+    assert.deepEqual([ben.who, ben.visited], ['Ben: a pharmacist', ['/home/2', '/two']]);
     says(ben.wrong, /^\/two: the page has 2 h1/);
     assert.deepEqual(others, []);
   }

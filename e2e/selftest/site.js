@@ -24,8 +24,10 @@ export const pages = {
   '/label': page('Ask - Test', '<h1>Ask</h1><form><input name="n"><button>Continue</button></form>'),
   '/contrast': page('Pale - Test', '<h1>Pale</h1><p style="color:#bbb">Hard to read</p>'),
   '/wide': page('Wide - Test', '<h1>Wide</h1><div id="band" style="width:900px">x</div>'),
-  '/sign-in': page('Who are you? - Test', '<h1>Who are you?</h1><form method="post" action="/be/1"><button>Ada, a person</button></form>' +
-    '<form method="post" action="/be/2"><button>Ben, a pharmacist</button></form>'),
+  '/sign-in': page('Who are you? - Test', '<h1>Who are you?</h1><form method="post"><p>' +
+    '<input type="radio" name="identity" id="a" value="1" aria-describedby="aa"><label for="a">Ada</label> <span id="aa">a person</span></p><p>' +
+    '<input type="radio" name="identity" id="b" value="2" aria-describedby="bb"><label for="b">Ben</label> <span id="bb">a pharmacist</span></p>' +
+    '<button>Sign in</button></form>'),
   '/home/1': page('Ada - Test', '<h1>Ada</h1><p><a href="/frame">Results</a> <a href="/sign-in">Change</a></p>'),
   '/home/2': page('Ben - Test', '<h1>Ben</h1><p><a href="/two">Broken</a></p>'),
   '/word': page('Donaudampfschifffahrtsgesellschaft - Test', '<h1 style="font-size:48px">Donaudampfschifffahrtsgesellschaft</h1><p>x</p>'),
@@ -51,8 +53,13 @@ export async function startSite() {
   const server = createServer((request, response) => {
     asked.push(request.url);
     if (request.method === 'POST') {
-      response.writeHead(303, { location: `/home/${request.url.at(-1)}`, 'set-cookie': 'who=1; HttpOnly; SameSite=Lax' });
-      response.end();
+      let sent = '';
+      request.on('data', (chunk) => { sent += chunk; });
+      request.on('end', () => {
+        const who = new URLSearchParams(sent).get('identity');
+        response.writeHead(303, { location: `/home/${who}`, 'set-cookie': 'who=1; HttpOnly; SameSite=Lax' });
+        response.end();
+      });
       return;
     }
     const body = pages[request.url];

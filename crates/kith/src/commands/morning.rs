@@ -47,8 +47,8 @@ pub async fn play(door: &Door, directory: &Directory, twin: &Neighbourhood, peop
     let now = door.now();
     let outcome = async {
         for (number, (patient, name)) in residents.iter().enumerate() {
-            // Spread over the day and a half before, the earliest first, so that some are due soon and some are late.
-            let back = SignedDuration::from_mins(36 * 60 * (residents.len() - number) as i64 / residents.len() as i64);
+            // Spread over the four days before, the earliest first, so that some are due soon and some are late.
+            let back = SignedDuration::from_mins(96 * 60 * (residents.len() - number) as i64 / residents.len() as i64);
             let at: Timestamp = now.saturating_sub(back).unwrap_or(now);
             door.set_clock(Some(at));
             let access = door.enter(Actor::person(patient, name, "Kith web"), Purpose::OwnRecord);

@@ -106,6 +106,10 @@ impl Authors<'_> {
             references.extend(authors(&visit.value));
         }
         let of = |kind: &str| references.iter().find(|r| r.starts_with(kind)).and_then(|r| self.directory.name(r));
+        let place = of("Organization/").or_else(|| of("HealthcareService/"));
+        if wrote.organisation.is_empty() {
+            wrote.organisation = place.unwrap_or("brought in by Kith").to_owned();
+        }
         if any::by_name(&entry.value).is_none() {
             let clinician = references.iter().find_map(|r| self.directory.clinician(r));
             wrote.who = match clinician {
@@ -113,12 +117,10 @@ impl Authors<'_> {
                     Some(role) => format!("{}, {}", who.name, role.words()),
                     None => who.name.clone(),
                 },
+                // A place alone speaks for itself.
+                None if place.is_some() => std::mem::take(&mut wrote.organisation),
                 None => "somebody not named".to_owned(),
             };
-        }
-        if wrote.organisation.is_empty() {
-            let place = of("Organization/").or_else(|| of("HealthcareService/"));
-            wrote.organisation = place.map_or_else(|| "brought in by Kith".to_owned(), str::to_owned);
         }
         wrote
     }
@@ -294,14 +296,14 @@ pub fn measured(record: &Record) -> Vec<Measured> {
         if matches!(seen.status(), Some("entered-in-error" | "cancelled")) {
             continue;
         }
-        groups.entry(key_of(&seen)).or_default().push((entry, seen));
+        groups.entry(key_of(seen)).or_default().push((entry, seen));
     }
     let mut found: Vec<Measured> = groups.into_iter().map(|(key, group)| measured_of(key, group)).collect();
     found.sort_by(|a, b| b.latest.on.cmp(&a.latest.on).then_with(|| a.name.cmp(&b.name)));
     found
 }
 
-fn key_of(seen: &views::Observation<'_>) -> String {
+fn key_of(seen: views::Observation<'_>) -> String {
     let code = seen.code_in(system::LOINC).or_else(|| seen.code_in(system::SNOMED)).or_else(|| seen.code_text());
     let key: String =
         code.unwrap_or("other").chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -314,7 +316,7 @@ fn measured_of(key: String, mut group: Vec<(&Entry, views::Observation<'_>)>) ->
         .iter()
         .map(|(entry, seen)| Reading {
             reference: entry.reference(),
-            shown: shown(seen),
+            shown: shown(*seen),
             on: text(seen.effective()),
             notes: seen.notes().into_iter().map(str::to_owned).collect(),
             wrote: Wrote::of_entry(entry),
@@ -333,7 +335,7 @@ fn measured_of(key: String, mut group: Vec<(&Entry, views::Observation<'_>)>) ->
     }
 }
 
-fn shown(seen: &views::Observation<'_>) -> String {
+fn shown(seen: views::Observation<'_>) -> String {
     if let Some(value) = seen.value_text() {
         return value;
     }
@@ -352,7 +354,7 @@ fn shown(seen: &views::Observation<'_>) -> String {
     if parts.is_empty() { "No value".to_owned() } else { parts.join(", ") }
 }
 
-fn range_of(seen: &views::Observation<'_>) -> Range {
+fn range_of(seen: views::Observation<'_>) -> Range {
     let (low, high) = seen.reference_range();
     Range { low: low.map(|q| q.value), high: high.map(|q| q.value) }
 }
@@ -361,7 +363,7 @@ fn words(group: &[(&Entry, views::Observation<'_>)]) -> String {
     let newest = &group[0].1;
     let mut said = Vec::new();
     if let Some(value) = newest.quantity() {
-        let range = range_of(newest);
+        let range = range_of(*newest);
         if range != Range::default() {
             let above = range.high.is_some_and(|high| value.value > high);
             let below = range.low.is_some_and(|low| value.value < low);
@@ -403,7 +405,7 @@ fn trends(key: &str, name: &str, group: &[(&Entry, views::Observation<'_>)]) -> 
         }
     };
     for (_, seen) in group {
-        add(name, range_of(seen), seen.effective(), seen.quantity());
+        add(name, range_of(*seen), seen.effective(), seen.quantity());
         for part in seen.components() {
             add(part.code_text().unwrap_or(name), Range::default(), seen.effective(), part.quantity());
         }
@@ -448,7 +450,7 @@ fn event(entry: &Entry, since: Option<Timestamp>) -> Option<Event> {
     let headline = any::headline(&entry.value).unwrap_or_default();
     let what = if headline.is_empty() { kind.to_owned() } else { format!("{kind}: {}", one_line(headline)) };
     let detail = match entry.kind {
-        "Observation" => views::Observation::of(&entry.value).map(|seen| shown(&seen)),
+        "Observation" => views::Observation::of(&entry.value).map(shown),
         "MedicationRequest" => {
             views::MedicationRequest::of(&entry.value).and_then(|seen| seen.dosage_text().map(str::to_owned))
         }

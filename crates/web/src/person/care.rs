@@ -63,9 +63,8 @@ impl Booking {
 pub(crate) fn bookings(record: &Record, directory: &Directory, now: Timestamp) -> (Vec<Booking>, Vec<Booking>) {
     let mut all: Vec<Appointment> = record.values("Appointment").filter_map(Appointment::of).collect();
     all.sort_by_key(|a| a.start);
-    let (ahead, past): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|a| (a.status == Status::Booked && a.end > now) || (a.status == Status::Arrived && a.end > now));
+    let (ahead, past): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|a| matches!(a.status, Status::Booked | Status::Arrived) && a.end > now);
     let shown = |a: &Appointment| Booking::of(a, directory, now);
     (ahead.iter().map(shown).collect(), past.iter().rev().map(shown).collect())
 }
@@ -76,7 +75,7 @@ pub(crate) struct Asked {
     pub id: String,
     pub what: String,
     pub reason: String,
-    pub asked: Option<String>,
+    pub when: Option<String>,
     pub open: bool,
     /// A code of the status tag.
     pub state: &'static str,
@@ -98,13 +97,13 @@ pub(crate) fn requests(record: &Record, directory: &Directory, now: Timestamp) -
         .values("ServiceRequest")
         .filter_map(views::ServiceRequest::of)
         .filter(|r| r.status() != Some("entered-in-error") && r.status() != Some("draft"))
-        .map(|r| asked(&r, record, directory, now))
+        .map(|r| asked(r, record, directory, now))
         .collect();
-    found.sort_by(|a, b| b.open.cmp(&a.open).then_with(|| b.asked.cmp(&a.asked)));
+    found.sort_by(|a, b| b.open.cmp(&a.open).then_with(|| b.when.cmp(&a.when)));
     found
 }
 
-fn asked(request: &views::ServiceRequest<'_>, record: &Record, directory: &Directory, now: Timestamp) -> Asked {
+fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Directory, now: Timestamp) -> Asked {
     let reference = request.reference();
     let bookings: Vec<Appointment> = record
         .values("Appointment")
@@ -141,7 +140,7 @@ fn asked(request: &views::ServiceRequest<'_>, record: &Record, directory: &Direc
         id: request.id().to_owned(),
         what: request.code_text().unwrap_or("Request for help").to_owned(),
         reason: request.reason().unwrap_or_default().to_owned(),
-        asked: request.authored().map(|at| at.to_string()),
+        when: request.authored().map(|at| at.to_string()),
         open,
         state,
         owner,
@@ -205,7 +204,7 @@ pub(crate) async fn request(State(state): State<AppState>, me: Me, Path(id): Pat
         .filter(|d| supporting.iter().any(|r| id_of(r) == d.id))
         .collect();
     let view = RequestView {
-        request: asked(&seen, &mine.record, &mine.directory, mine.now),
+        request: asked(seen, &mine.record, &mine.directory, mine.now),
         answers,
         reasons: disposition.as_ref().map(|d| d.reasons.iter().map(ToString::to_string).collect()).unwrap_or_default(),
         content: disposition.and_then(|d| d.content.map(str::to_owned)),

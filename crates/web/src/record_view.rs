@@ -108,7 +108,7 @@ impl Authors<'_> {
         let of = |kind: &str| references.iter().find(|r| r.starts_with(kind)).and_then(|r| self.directory.name(r));
         let place = of("Organization/").or_else(|| of("HealthcareService/"));
         if wrote.organisation.is_empty() {
-            wrote.organisation = place.unwrap_or("brought in by Kith").to_owned();
+            place.unwrap_or("brought in by Kith").clone_into(&mut wrote.organisation);
         }
         if any::by_name(&entry.value).is_none() {
             let clinician = references.iter().find_map(|r| self.directory.clinician(r));

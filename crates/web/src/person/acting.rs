@@ -180,7 +180,7 @@ pub(crate) async fn allow(
         let found = find(&state, &me, number, born).await?;
         match found {
             None => {
-                errors.add("nhs_number", "We cannot find anybody with this NHS number and date of birth. Check both")
+                errors.add("nhs_number", "We cannot find anybody with this NHS number and date of birth. Check both");
             }
             Some(proxy) => {
                 let new = NewProxy { patient: me.person.clone(), proxy, proxy_name: name, relationship, until };

@@ -118,13 +118,13 @@ fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Direct
         .collect();
     tasks.sort_by_key(|t| (t.is_open(), t.modified().or(t.authored())));
     let task = tasks.last();
-    let owner_ref = task.and_then(|t| t.owner()).or_else(|| request.performers().first().copied()).unwrap_or_default();
+    let owner_ref = task.and_then(views::Task::owner).or_else(|| request.performers().first().copied()).unwrap_or_default();
     let service = directory.service(owner_ref);
     let owner = service.map_or_else(|| directory.name(owner_ref).unwrap_or("the team").to_owned(), |s| s.name.clone());
     let open = matches!(request.status(), Some("active" | "on-hold"));
-    let due = task.and_then(|t| t.due()).or(request.due());
+    let due = task.and_then(views::Task::due).or(request.due());
     let late = open && booked.is_none() && due.is_some_and(|due| due < now);
-    let (state, words) = match (request.status(), task.and_then(|t| t.status())) {
+    let (state, words) = match (request.status(), task.and_then(views::Task::status)) {
         (Some("revoked"), _) => ("cancelled", "This was cancelled.".to_owned()),
         (Some("completed"), _) => ("completed", format!("{owner} has finished this.")),
         _ if booked.is_some() => ("booked", format!("You have an appointment with {owner}.")),
@@ -148,7 +148,7 @@ fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Direct
         words,
         expected,
         late,
-        outcome: task.and_then(|t| t.outcome()).filter(|_| !open).map(str::to_owned),
+        outcome: task.and_then(views::Task::outcome).filter(|_| !open).map(str::to_owned),
         appointment: booked.map(|a| a.id().to_owned()),
     }
 }

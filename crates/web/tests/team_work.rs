@@ -300,7 +300,7 @@ async fn a_caller_is_asked_the_same_questions_and_booked_by_phone() {
         desk.post(&here, &[("question", &question), ("answer", &answer)]).await;
         assert_eq!(desk.page.status, StatusCode::SEE_OTHER, "{question} {answer}: {}", desk.page.body);
     }
-    desk.page.says("Or let a team decide").says("What they said");
+    desk.page.says("Ask the team").says("What they said");
     desk.post(&format!("{here}/ask"), &[]).await;
     desk.follow().await.says("Tell the person.");
     let mut gp = Browser::staff(&place, "gp").await;

@@ -8,7 +8,7 @@ use kith_handover::work::Work;
 use serde::Serialize;
 
 use super::chart::{Chart, Frame};
-use super::id_of;
+use super::{id_of, team_name};
 use crate::reply::{Page, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
@@ -103,7 +103,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): 
         ahead: ahead.into_iter().map(|a| Booking::of(a, chart.now)).collect(),
         past: past.into_iter().rev().map(|a| Booking::of(a, chart.now)).collect(),
         requests: requests(&chart),
-        work: work.iter().map(|work| piece(work, chart.now)).collect(),
+        work: work.iter().map(|work| piece(work, &chart)).collect(),
     };
     Ok(Page::new("team/care", &view))
 }
@@ -142,13 +142,14 @@ fn requests(chart: &Chart) -> Vec<Request> {
         .collect()
 }
 
-fn piece(work: &Work, now: jiff::Timestamp) -> Piece {
+fn piece(work: &Work, chart: &Chart) -> Piece {
+    let now = chart.now;
     let overdue = work.overdue_by(now).is_some();
     Piece {
         id: id_of(&work.reference).to_owned(),
         kind: work.kind.words(),
         description: work.description.clone(),
-        owner: work.owner.name.clone(),
+        owner: team_name(&work.owner, &chart.directory),
         claimed_by: work.claimed_by.as_ref().map(|who| who.name.clone()),
         due_words: time::due_words(work.due, now),
         state: if overdue { "overdue" } else { work.state.code() },

@@ -12,7 +12,7 @@ use kith_trust::{Access, Action, DataKind, Record};
 use serde::{Deserialize, Serialize};
 
 use super::reference;
-use crate::record_view::{self, Event};
+use crate::record_view::{self, Authors, Event};
 use crate::reply::WebResult;
 use crate::signed::Staff;
 use crate::state::AppState;
@@ -208,6 +208,11 @@ impl Chart {
             event.new = self.record.get(&event.reference).is_some_and(|entry| entry.origin.actor != *me);
         }
         events
+    }
+
+    /// Names whoever wrote things, by the directory.
+    pub fn authors(&self) -> Authors<'_> {
+        Authors { record: &self.record, directory: &self.directory }
     }
 
     /// Whether others wrote anything since the reader last looked: cheap.

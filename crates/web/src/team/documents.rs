@@ -20,7 +20,8 @@ struct List {
 
 pub(super) async fn list(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
-    let documents = record_view::documents(&chart.record);
+    let mut documents = record_view::documents(&chart.record);
+    chart.authors().sign_documents(&mut documents);
     Ok(Page::new("team/documents", &List { frame: chart.frame("documents"), documents }))
 }
 
@@ -37,7 +38,8 @@ pub(super) async fn show(
 ) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
     let found = record_view::documents(&chart.record).into_iter().find(|d| d.id == document);
-    let document = found.ok_or_else(WebError::not_found)?;
+    let mut document = found.ok_or_else(WebError::not_found)?;
+    chart.authors().sign_documents(std::slice::from_mut(&mut document));
     Ok(Page::new("team/document", &One { frame: chart.frame("documents"), document }))
 }
 

@@ -24,6 +24,7 @@ mod worklist;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use jiff::SignedDuration;
+use kith_contact::Party;
 use kith_directory::Directory;
 use kith_fhir::json;
 use kith_handover::Refusal;
@@ -171,6 +172,15 @@ fn services_by_kind(directory: &Directory, fits: impl Fn(&kith_directory::Servic
 fn capital(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The name of the team that has a piece of work: as the work says, or as the directory knows it.
+fn team_name(owner: &Party, directory: &Directory) -> String {
+    if owner.name.is_empty() {
+        directory.name(&owner.reference).unwrap_or("Another team").to_owned()
+    } else {
+        owner.name.clone()
+    }
 }
 
 /// How a request came in, in words.

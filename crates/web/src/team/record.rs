@@ -49,9 +49,10 @@ struct Ahead {
 }
 
 /// The active lines, at most [`FEW`] times two, and how many there are besides.
-fn active(lines: Vec<Line>) -> (Vec<Line>, usize) {
+fn active(chart: &Chart, lines: Vec<Line>) -> (Vec<Line>, usize) {
     let all = lines.len();
-    let now: Vec<Line> = lines.into_iter().filter(|line| line.active).take(2 * FEW).collect();
+    let mut now: Vec<Line> = lines.into_iter().filter(|line| line.active).take(2 * FEW).collect();
+    chart.authors().sign(&mut now);
     let rest = all - now.len();
     (now, rest)
 }
@@ -59,8 +60,8 @@ fn active(lines: Vec<Line>) -> (Vec<Line>, usize) {
 pub(super) async fn summary(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
     let record = &chart.record;
-    let (problems, past_problems) = active(record_view::problems(record));
-    let (medicines, past_medicines) = active(record_view::medicines(record));
+    let (problems, past_problems) = active(&chart, record_view::problems(record));
+    let (medicines, past_medicines) = active(&chart, record_view::medicines(record));
     let measured = record_view::measured(record);
     let more_results = measured.len() > FEW;
     let results = measured
@@ -69,8 +70,10 @@ pub(super) async fn summary(State(state): State<AppState>, staff: Staff, Path(id
         .map(|m| Latest { key: m.key, name: m.name, shown: m.latest.shown, on: m.latest.on, words: m.words })
         .collect();
     let mut events = chart.timeline();
-    let news: Vec<Event> = events.iter().filter(|event| event.new).take(FEW).cloned().collect();
+    let mut news: Vec<Event> = events.iter().filter(|event| event.new).take(FEW).cloned().collect();
     events.truncate(FEW);
+    chart.authors().sign_events(&mut news);
+    chart.authors().sign_events(&mut events);
     let mut ahead: Vec<Appointment> = record
         .values("Appointment")
         .filter_map(Appointment::of)
@@ -150,7 +153,9 @@ pub(super) async fn timeline(
     let total = events.len();
     let pages = total.div_ceil(PAGE).max(1);
     let page = wanted.page.min(pages - 1);
-    let events = events.into_iter().skip(page * PAGE).take(PAGE).map(|event| shown(&chart, event)).collect();
+    let mut events: Vec<Event> = events.into_iter().skip(page * PAGE).take(PAGE).collect();
+    chart.authors().sign_events(&mut events);
+    let events = events.into_iter().map(|event| shown(&chart, event)).collect();
     let view = Timeline {
         frame: chart.frame("timeline"),
         events,

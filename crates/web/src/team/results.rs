@@ -59,6 +59,7 @@ pub(super) async fn show(
 ) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
     let measured = record_view::measured(&chart.record).into_iter().find(|m| m.key == key);
-    let measured = measured.ok_or_else(WebError::not_found)?;
+    let mut measured = measured.ok_or_else(WebError::not_found)?;
+    chart.authors().sign_measured(&mut measured);
     Ok(Page::new("team/result", &One { frame: chart.frame("results"), measured }))
 }

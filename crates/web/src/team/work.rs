@@ -11,7 +11,7 @@ use kith_handover::{Error, Refusal, State as WorkState};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{capital, channel_words, id_of, messages, reference, refused};
+use super::{capital, channel_words, id_of, messages, reference, refused, team_name};
 use crate::form::Checked;
 use crate::record_view::{self, Document};
 use crate::reply::{Page, Reply, WebError, WebResult};
@@ -72,7 +72,7 @@ impl Open {
             state: if work.overdue_by(now).is_some() { "overdue" } else { work.state.code() },
             state_words: if work.is_open() { None } else { Some(work.state.words()) },
             open: work.is_open(),
-            owner: work.owner.name.clone(),
+            owner: team_name(&work.owner, &self.chart.directory),
             claimed_by: work.claimed_by.as_ref().map(|who| who.name.clone()),
             mine: self.mine(),
             taken_by_other: other,

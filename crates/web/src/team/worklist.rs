@@ -1,12 +1,13 @@
 //! One list of work for all channels and kinds, soonest due first.
 
 use axum::extract::{Query, State};
+use kith_directory::Directory;
 use kith_handover::worklist::{Filter, Item};
 use kith_handover::{Priority, TaskKind, Worklist};
 use kith_trust::Role;
 use serde::{Deserialize, Serialize};
 
-use super::{Choice, channel_words, id_of, own_services, refused};
+use super::{Choice, channel_words, id_of, own_services, refused, team_name};
 use crate::form::{Checked, FormErrors};
 use crate::reply::{Page, Reply, WebResult};
 use crate::signed::Staff;
@@ -76,8 +77,9 @@ struct Row {
 }
 
 impl Row {
-    fn of(item: Item) -> Self {
+    fn of(item: Item, directory: &Directory) -> Self {
         let work = item.work;
+        let owner = team_name(&work.owner, directory);
         Self {
             id: id_of(&work.reference).to_owned(),
             person: item.name.unwrap_or_else(|| "Name not shown".to_owned()),
@@ -91,7 +93,7 @@ impl Row {
             state: work.state.code(),
             priority: work.priority.words(),
             pressing: work.priority != Priority::Routine,
-            owner: work.owner.name,
+            owner,
             claimed_by: work.claimed_by.map(|who| who.name),
             mine: item.mine,
         }
@@ -134,7 +136,7 @@ async fn view(state: &AppState, staff: &Staff, wanted: &Wanted, text: Option<Str
         no_team: teams.is_empty(),
         team: team.unwrap_or_default(),
         teams,
-        rows: items.into_iter().map(Row::of).collect(),
+        rows: items.into_iter().map(|item| Row::of(item, &directory)).collect(),
         shown: counts.shown,
         page,
         pages,

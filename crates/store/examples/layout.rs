@@ -184,7 +184,9 @@ fn parts(people: &[Vec<Vec<u8>>]) -> Result<(), Failure> {
     timed("compartment", n, || values.iter().filter_map(kith_fhir::compartment::patient_of).count());
     timed("references", n, || {
         let mut count = 0;
-        values.iter().for_each(|v| resource::for_each_reference(v, |_| count += 1));
+        for value in &values {
+            resource::for_each_reference(value, |_| count += 1);
+        }
         count
     });
     println!("reading:");

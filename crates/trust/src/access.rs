@@ -258,10 +258,15 @@ impl Access {
                 answers.entry(kind).or_insert(answer);
                 allowed
             } else {
-                if !answers.contains_key(&kind) {
-                    answers.insert(kind, self.decide(patient_id, Action::Read, kind).await?);
+                match answers.get(&kind) {
+                    Some(answer) => answer.allowed,
+                    None => {
+                        let answer = self.decide(patient_id, Action::Read, kind).await?;
+                        let allowed = answer.allowed;
+                        answers.insert(kind, answer);
+                        allowed
+                    }
                 }
-                answers.get(&kind).is_some_and(|a| a.allowed)
             };
             if allowed {
                 entries.extend(Entry::of(item));

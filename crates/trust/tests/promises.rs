@@ -341,7 +341,7 @@ async fn to_identify_somebody_takes_both_facts_and_lasts_a_day() {
     assert!(!format!("{attempts:?}").contains(NHS), "the number itself is not written down");
     assert!(matches!(desk.open("ada").await, Err(Error::NotFound)));
     assert_eq!(desk.identify("999 000 0018", born).await.unwrap(), "ada");
-    assert_eq!(kinds(&*desk.open("ada").await.unwrap()), ["ada"]);
+    assert_eq!(kinds(&desk.open("ada").await.unwrap()), ["ada"]);
     write(&desk, request("r", "ada", "active")).await.unwrap();
     assert!(matches!(place.person("ben").identify(NHS, born).await, Err(Error::Refused { .. })));
     // Another organisation has learnt nothing.
@@ -386,7 +386,7 @@ async fn a_token_does_what_its_scopes_say() {
     let actor = place.machine(&token).await.unwrap().unwrap();
     assert_eq!(place.machine(&token.replace(&token[..1], "!")).await.unwrap(), None);
     let engine = place.enter(actor.clone(), Purpose::Operations);
-    assert_eq!(kinds(&*engine.open("ada").await.unwrap()), ["ada", "pulse", "protected"]);
+    assert_eq!(kinds(&engine.open("ada").await.unwrap()), ["ada", "pulse", "protected"]);
     engine.read("Patient/ada").await.unwrap();
     write(&engine, observation("new", "ada")).await.unwrap();
     assert!(matches!(

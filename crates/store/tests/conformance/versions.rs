@@ -1,7 +1,7 @@
 //! Resources and their versions.
 
 use kith_fhir::json;
-use kith_store::{Expect, KeyValue, NewJob, NewMessage, StoreError};
+use kith_store::{Expect, KeyValue, NewJob, NewMessage, StoreError, Stored};
 
 use super::{Act, Fresh, assert_sound, at, observation, patient};
 
@@ -158,7 +158,7 @@ pub async fn entries_of_a_batch_may_refer_to_each_other(store: Fresh) {
     act.commit(&store).await.unwrap();
     let record = store.compartment("a").await.unwrap();
     assert_eq!(
-        record.iter().map(|s| s.reference()).collect::<Vec<_>>(),
+        record.iter().map(Stored::reference).collect::<Vec<_>>(),
         ["Patient/a", "Observation/o", "Observation/p"]
     );
     assert_sound(&store).await;

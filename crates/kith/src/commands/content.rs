@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use kith_frontdoor::{Pathways, verify, vignettes};
+use kith_contact::notification;
+use kith_frontdoor::{Pathways, Weights, verify, vignettes};
+use kith_trust::Agreements;
 
 use crate::cli::Content;
 use crate::config::Config;
@@ -18,12 +20,12 @@ pub fn pathways(config: &Config) -> anyhow::Result<Pathways> {
 pub fn run(command: Content, config: &Config) -> anyhow::Result<ExitCode> {
     let pathways = pathways(config)?;
     match command {
-        Content::Check => Ok(check(&pathways)),
+        Content::Check => check(&pathways, config),
         Content::Try { pathway } => play(&pathways, &pathway),
     }
 }
 
-fn check(pathways: &Pathways) -> ExitCode {
+fn check(pathways: &Pathways, config: &Config) -> anyhow::Result<ExitCode> {
     let mut wrong = 0;
     let mut played = 0;
     for pathway in pathways.iter() {
@@ -46,9 +48,21 @@ fn check(pathways: &Pathways) -> ExitCode {
         }
         wrong += findings.len() + failed.len();
     }
-    println!("\n{} pathways, {played} vignettes, {wrong} wrong", pathways.iter().count());
-    println!("Illustrative content, not clinically signed off.");
-    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{} pathways, {played} vignettes", pathways.iter().count());
+    let messages = notification::check_content();
+    for problem in &messages {
+        println!("message texts: {problem}");
+    }
+    wrong += messages.len();
+    println!("messages: {}", if messages.is_empty() { "every text makes its example" } else { "WRONG" });
+    let agreements = match &config.agreements {
+        Some(folder) => Agreements::load(folder)?,
+        None => Agreements::built_in()?,
+    };
+    println!("agreements: {} rules: {}", agreements.names().len(), agreements.names().join(", "));
+    println!("routing: {}", Weights::built_in().content());
+    println!("\n{wrong} wrong. Illustrative content, not clinically signed off.");
+    Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn play(pathways: &Pathways, id: &str) -> anyhow::Result<ExitCode> {

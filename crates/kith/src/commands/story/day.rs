@@ -314,7 +314,8 @@ async fn red_flag(story: &mut Story) -> anyhow::Result<()> {
     story
         .promise(twice.replayed && twice.task == made.task, "Sent again by a shaking hand, it is still one call back.");
     let gp = story.staff(&made.owner.reference, "gp", None)?;
-    let list = worklist(&gp.access, &Filter::default()).await?;
+    let calls = Filter { kinds: vec![kith_handover::TaskKind::Callback], page_size: 200, ..Filter::default() };
+    let list = worklist(&gp.access, &calls).await?;
     let item = list.items.iter().find(|item| item.work.reference == made.task);
     story.promise(
         item.is_some_and(|item| item.work.priority == kith_handover::Priority::Stat),

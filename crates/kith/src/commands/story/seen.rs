@@ -214,7 +214,12 @@ impl Story {
         let made = kith_handover::refer(&gp.access, &asked).await?;
         self.quote(question);
         let staff = self.clinician(&visit.service, visit.who.as_deref())?;
-        let list = kith_handover::worklist(&staff.access, &kith_handover::Filter::default()).await?;
+        let questions = kith_handover::Filter {
+            kinds: vec![kith_handover::TaskKind::Advice],
+            page_size: 200,
+            ..kith_handover::Filter::default()
+        };
+        let list = kith_handover::worklist(&staff.access, &questions).await?;
         let item = list.items.iter().find(|item| item.work.reference == made.task);
         self.promise(
             item.is_some_and(|item| item.work.owner.reference == visit.service && !item.overdue),

@@ -96,8 +96,11 @@ async fn view(chart: &Chart, looking: &Looking) -> WebResult<View> {
     let own = chart.access.actor().services().find_map(|own| directory.service(own)).map(|own| own.id.clone());
     let chosen = if looking.service.is_empty() { own.unwrap_or_default() } else { looking.service.clone() };
     let service = directory.service(&chosen);
+    // What no calendar of the service is kept for cannot be booked.
     let needs: Vec<Choice> = service.map_or_else(Vec::new, |service| {
-        service.needs.iter().map(|need| Choice::new(need, directory.needs().label(need))).collect()
+        let calendars = directory.schedules_of(&service.reference);
+        let bookable = service.needs.iter().filter(|need| calendars.iter().any(|c| c.may_be_booked_for(need)));
+        bookable.map(|need| Choice::new(need, directory.needs().label(need))).collect()
     });
     let wanted_need = [looking.need.as_str(), asked.as_ref().and_then(|r| r.need()).unwrap_or_default()]
         .into_iter()

@@ -102,7 +102,7 @@ async fn view(chart: &Chart, looking: &Looking) -> WebResult<View> {
         let bookable = service.needs.iter().filter(|need| calendars.iter().any(|c| c.may_be_booked_for(need)));
         bookable.map(|need| Choice::new(need, directory.needs().label(need))).collect()
     });
-    let wanted_need = [looking.need.as_str(), asked.as_ref().and_then(|r| r.need()).unwrap_or_default()]
+    let wanted_need = [looking.need.as_str(), asked.as_ref().and_then(views::ServiceRequest::need).unwrap_or_default()]
         .into_iter()
         .find(|need| needs.iter().any(|choice| choice.value == **need))
         .map(str::to_owned);

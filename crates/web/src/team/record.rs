@@ -188,5 +188,5 @@ fn shown(chart: &Chart, mut event: Event) -> Shown {
         "DocumentReference" => Some(chart.path(&format!("/documents/{own}"))),
         _ => None,
     };
-    Shown { href, words, event }
+    Shown { event, href, words }
 }

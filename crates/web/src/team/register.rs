@@ -112,7 +112,7 @@ struct Good<'a> {
     email: &'a str,
 }
 
-fn check<'a>(form: &'a Form, today: Date, demo: bool) -> Result<Good<'a>, FormErrors> {
+fn check(form: &Form, today: Date, demo: bool) -> Result<Good<'_>, FormErrors> {
     let mut errors = FormErrors::new();
     let given = errors.required("given", &form.given, "Enter the first name");
     let family = errors.required("family", &form.family, "Enter the last name");

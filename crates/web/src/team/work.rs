@@ -173,7 +173,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): 
     let view = View {
         came_back: asked_by.as_ref().is_some_and(|team| team.reference == open.work.owner.reference),
         asked_by: asked_by.map(|team| team.name),
-        request: open.request().map(|request| request_view(&open.chart, &request)),
+        request: open.request().map(|request| request_view(&open.chart, request)),
         thread: thread_of(&open).map(|thread| messages::thread_view(&open.chart, &thread)),
         word: word_of(&open),
         appointment: booked(&open),
@@ -184,7 +184,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): 
 }
 
 /// A request as staff see it, with what came with it as far as they may.
-fn request_view(chart: &Chart, request: &views::ServiceRequest<'_>) -> Request {
+fn request_view(chart: &Chart, request: views::ServiceRequest<'_>) -> Request {
     let record = &chart.record;
     let supporting = request.supporting();
     let value = record.get(&request.reference()).map(|entry| &entry.value);

@@ -52,7 +52,7 @@ async fn every_endpoint_refuses_strangers() {
         assert!(names_nobody(&page.body), "{address} names somebody");
         match page.status {
             StatusCode::SEE_OTHER => {
-                assert!(page.location().starts_with("/sign-in"), "{address} leads to {}", page.location())
+                assert!(page.location().starts_with("/sign-in"), "{address} leads to {}", page.location());
             }
             StatusCode::METHOD_NOT_ALLOWED => {}
             other => panic!("GET {address} answers {other}"),

@@ -121,12 +121,11 @@ impl Story {
 
     // ── telling ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    #[allow(clippy::unused_self)] // reads as the story's own
     fn title(&self, text: &str) {
         println!("\n{}  {text}\n", words::time_of(self.now()));
     }
 
-    #[allow(clippy::unused_self)]
+    #[allow(clippy::unused_self)] // reads as the story's own
     fn say(&self, text: &str) {
         print_wrapped("  ", "  ", text);
     }

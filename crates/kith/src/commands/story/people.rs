@@ -4,7 +4,7 @@ use anyhow::Context;
 use kith_directory::Post;
 use kith_fhir::search::Query;
 use kith_fhir::views;
-use kith_trust::{Access, Actor, Purpose, Record};
+use kith_trust::{Access, Actor, Purpose, Record, Role};
 use std::sync::Arc;
 
 use super::Story;
@@ -71,32 +71,20 @@ impl Story {
 
     /// Staff of a service (`HealthcareService/…`) in a role; `who` (`Practitioner/…`) if they are one of them.
     pub(super) fn staff(&self, service: &str, role: &str, who: Option<&str>) -> anyhow::Result<Staff> {
-        let mut posts: Vec<&Arc<Post>> = self
-            .directory
-            .posts()
-            .filter(|post| post.role == role && post.services.iter().any(|s| s.reference == service))
-            .collect();
-        posts.sort_by_key(|post| (Some(post.practitioner.reference.as_str()) != who, post.reference.clone()));
-        posts
-            .first()
-            .and_then(|post| Self::at_work(post, |actor, purpose| self.door.enter(actor, purpose)))
-            .with_context(|| format!("{service} has no {role}"))
+        self.at_service(service, who, |post| post.role == role).with_context(|| format!("{service} has no {role}"))
     }
 
     /// Whoever sees people at a service: the one named, or any clinician there.
     pub(super) fn clinician(&self, service: &str, who: Option<&str>) -> anyhow::Result<Staff> {
-        let is_clinical = |post: &&Arc<Post>| kith_trust::Role::from_code(&post.role).is_some_and(|r| r.is_clinical());
-        let mut posts: Vec<&Arc<Post>> = self
-            .directory
-            .posts()
-            .filter(|post| post.services.iter().any(|s| s.reference == service))
-            .filter(is_clinical)
-            .collect();
-        posts.sort_by_key(|post| (Some(post.practitioner.reference.as_str()) != who, post.reference.clone()));
-        posts
-            .first()
-            .and_then(|post| Self::at_work(post, |actor, purpose| self.door.enter(actor, purpose)))
+        self.at_service(service, who, |post| Role::from_code(&post.role).is_some_and(Role::is_clinical))
             .with_context(|| format!("{service} has no clinician"))
+    }
+
+    fn at_service(&self, service: &str, who: Option<&str>, suits: impl Fn(&Post) -> bool) -> Option<Staff> {
+        let here = |post: &&Arc<Post>| suits(post) && post.services.iter().any(|s| s.reference == service);
+        let first = |post: &&Arc<Post>| (Some(post.practitioner.reference.as_str()) != who, post.reference.clone());
+        let post = self.directory.posts().filter(here).min_by_key(first)?;
+        Self::at_work(post, |actor, purpose| self.door.enter(actor, purpose))
     }
 
     /// The service of the practice where somebody is registered.

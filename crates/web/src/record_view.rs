@@ -93,9 +93,9 @@ impl Authors<'_> {
         }
     }
 
-    /// Who wrote an entry: its origin where somebody wrote it here; else whom it names; else whom the visit it belongs to
+    /// Who wrote an entry, by the directory: its origin where somebody wrote it here; else whom it names; else whom the visit it belongs to
     /// names.
-    fn wrote(&self, entry: &Entry) -> Wrote {
+    pub fn wrote(&self, entry: &Entry) -> Wrote {
         let mut wrote = Wrote::of_entry(entry);
         if !matches!(Role::from_code(&entry.origin.role), Some(Role::System | Role::Machine) | None) {
             return wrote;
@@ -150,6 +150,61 @@ fn text(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.to_string())
 }
 
+/// A moment of a resource as precisely as the resource says it: `2026-10-23` where it names a day alone, so that no page
+/// says "at midnight" of it.
+fn as_precise(value: &Value, at: Timestamp) -> String {
+    let local = at.to_zoned(london());
+    if local.time() == jiff::civil::Time::midnight() {
+        let day = local.date().to_string();
+        let said = |text: &str| matches!(text.len(), 4 | 7 | 10) && day.starts_with(text);
+        let texts = value.as_object().into_iter().flat_map(|parts| parts.values()).filter_map(|part| match part {
+            Value::Object(_) => common::text(part, "start"),
+            part => part.as_str(),
+        });
+        if let Some(said) = texts.into_iter().find(|text| said(text)) {
+            return said.to_owned();
+        }
+    }
+    at.to_string()
+}
+
+/// When a photo was taken, or the day a letter is of: letters have no time of day.
+fn document_day(seen: views::DocumentReference<'_>, at: Timestamp) -> String {
+    if seen.is_image() { at.to_string() } else { at.to_zoned(london()).date().to_string() }
+}
+
+/// A unit as people write it, from the letters that machines use.
+fn unit(written: &str) -> &str {
+    match written {
+        "umol/L" => "µmol/L",
+        "ug/L" => "µg/L",
+        "kg/m2" => "kg/m²",
+        "mL/min/1.73m2" | "mL/min/{1.73_m2}" | "mL/min/1.73_m2" => "mL/min/1.73 m²",
+        "mm[Hg]" => "mmHg",
+        "Cel" => "°C",
+        "10*9/L" => "×10⁹/L",
+        "10*12/L" => "×10¹²/L",
+        other => other,
+    }
+}
+
+/// A number with its unit, the unit as people write it; other words stay as they are.
+fn with_unit(value: String) -> String {
+    match value.rsplit_once(' ') {
+        Some((number, written)) if unit(written) != written => format!("{number} {}", unit(written)),
+        _ => value,
+    }
+}
+
+/// What somebody was told whose questions stopped at an emergency: `call 999`, `go to A&E`. None for other requests.
+pub fn told_to(request: views::ServiceRequest<'_>) -> Option<&'static str> {
+    match request.disposition()?.code {
+        "emergency-999" => Some("call 999"),
+        "emergency-department" => Some("go to A&E"),
+        _ => None,
+    }
+}
+
 /// A line of a list: what, since when, and more words.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
@@ -167,7 +222,7 @@ fn line(entry: &Entry, what: Option<&str>, detail: Option<String>, on: Option<Ti
         reference: entry.reference(),
         what: what.unwrap_or("Not named").to_owned(),
         detail,
-        on: text(on),
+        on: on.map(|at| as_precise(&entry.value, at)),
         active,
         wrote: Wrote::of_entry(entry),
     }
@@ -252,7 +307,7 @@ pub fn documents(record: &Record) -> Vec<Document> {
             Some(Document {
                 id: entry.id.clone(),
                 title: title.to_owned(),
-                on: text(seen.date()),
+                on: seen.date().map(|at| document_day(seen, at)),
                 image: seen.is_image(),
                 wrote: Wrote::of_entry(entry),
             })
@@ -337,7 +392,7 @@ fn measured_of(key: String, mut group: Vec<(&Entry, views::Observation<'_>)>) ->
 
 fn shown(seen: views::Observation<'_>) -> String {
     if let Some(value) = seen.value_text() {
-        return value;
+        return with_unit(value);
     }
     let parts = seen.components();
     // Blood pressure is said as one: upper over lower.
@@ -345,11 +400,11 @@ fn shown(seen: views::Observation<'_>) -> String {
         && let (Some(u), Some(l)) = (upper.quantity(), lower.quantity())
         && upper.code_in(system::LOINC) == Some("8480-6")
     {
-        return format!("{}/{} {}", u.written, l.written, u.unit.unwrap_or_default()).trim_end().to_owned();
+        return format!("{}/{} {}", u.written, l.written, unit(u.unit.unwrap_or_default())).trim_end().to_owned();
     }
     let parts: Vec<String> = parts
         .iter()
-        .filter_map(|part| Some(format!("{}: {}", part.code_text().unwrap_or("Part"), part.value_text()?)))
+        .filter_map(|part| Some(format!("{}: {}", part.code_text().unwrap_or("Part"), with_unit(part.value_text()?))))
         .collect();
     if parts.is_empty() { "No value".to_owned() } else { parts.join(", ") }
 }
@@ -396,7 +451,7 @@ fn trends(key: &str, name: &str, group: &[(&Entry, views::Observation<'_>)]) -> 
     let mut series: Vec<(String, String, Range, Vec<Point>)> = Vec::new();
     let mut add = |title: &str, range: Range, at: Option<Timestamp>, q: Option<common::Quantity<'_>>| {
         let (Some(at), Some(q)) = (at, q) else { return };
-        let unit = q.unit.unwrap_or_default().to_owned();
+        let unit = unit(q.unit.unwrap_or_default()).to_owned();
         let point = Point { on: at.to_zoned(london()).date(), value: q.value, shown: q.written.to_owned() };
         // Other units are another picture.
         match series.iter_mut().find(|(t, u, ..)| t == title && *u == unit) {
@@ -441,6 +496,11 @@ pub fn timeline(record: &Record, since: Option<Timestamp>) -> Vec<Event> {
     events
 }
 
+/// What has happened by now: a coming appointment stands among the appointments, and not with what took place.
+pub fn happened(events: Vec<Event>, now: Timestamp) -> Vec<Event> {
+    events.into_iter().filter(|event| event.at <= now).collect()
+}
+
 fn event(entry: &Entry, since: Option<Timestamp>) -> Option<Event> {
     let kind = kind_words(entry.kind)?;
     if common::text(&entry.value, "status") == Some("entered-in-error") || is_notice(&entry.value) {
@@ -448,7 +508,14 @@ fn event(entry: &Entry, since: Option<Timestamp>) -> Option<Event> {
     }
     let at = any::when(&entry.value).unwrap_or(entry.updated);
     let headline = any::headline(&entry.value).unwrap_or_default();
-    let what = if headline.is_empty() { kind.to_owned() } else { format!("{kind}: {}", one_line(headline)) };
+    let told = views::ServiceRequest::of(&entry.value).and_then(told_to);
+    let what = if let Some(told) = told {
+        format!("Told to {told}")
+    } else if headline.is_empty() {
+        kind.to_owned()
+    } else {
+        format!("{kind}: {}", one_line(headline))
+    };
     let detail = match entry.kind {
         "Observation" => views::Observation::of(&entry.value).map(shown),
         "MedicationRequest" => {
@@ -468,7 +535,10 @@ fn event(entry: &Entry, since: Option<Timestamp>) -> Option<Event> {
     let wrote = Wrote::of_entry(entry);
     Some(Event {
         reference: entry.reference(),
-        on: at.to_string(),
+        on: match views::DocumentReference::of(&entry.value) {
+            Some(document) => document_day(document, at),
+            None => as_precise(&entry.value, at),
+        },
         what,
         kind,
         detail,
@@ -509,4 +579,38 @@ fn kind_words(kind: &str) -> Option<&'static str> {
         "ImagingStudy" => "Scan",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use kith_fhir::json;
+
+    use super::*;
+
+    #[test]
+    fn a_day_alone_is_never_said_to_be_at_midnight() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        // A day in summer begins the evening before in UTC.
+        let said = |value: Value, moment: &str| as_precise(&value, at(moment));
+        assert_eq!(said(json!({"authoredOn": "2026-10-23"}), "2026-10-22T23:00:00Z"), "2026-10-23");
+        assert_eq!(said(json!({"onsetDateTime": "2019-03"}), "2019-03-01T00:00:00Z"), "2019-03");
+        assert_eq!(said(json!({"period": {"start": "2026-11-20"}}), "2026-11-20T00:00:00Z"), "2026-11-20");
+        // What did happen at midnight keeps its time.
+        let midnight = "2026-11-20T00:00:00Z";
+        assert_eq!(said(json!({"effectiveDateTime": midnight}), midnight), midnight);
+    }
+
+    #[test]
+    fn units_are_written_as_people_write_them() {
+        for (machine, shown) in [
+            ("84 umol/L", "84 µmol/L"),
+            ("27.1 kg/m2", "27.1 kg/m²"),
+            ("61 mL/min/1.73m2", "61 mL/min/1.73 m²"),
+            ("5.1 mmol/L", "5.1 mmol/L"),
+            ("Ex-smoker since kg/m2 days", "Ex-smoker since kg/m2 days"),
+            ("Never", "Never"),
+        ] {
+            assert_eq!(with_unit(machine.to_owned()), shown);
+        }
+    }
 }

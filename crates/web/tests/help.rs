@@ -166,6 +166,12 @@ async fn a_red_flag_stops_at_once_and_somebody_checks() {
     leah.open("/help/sore-throat/stop").await;
     leah.open("/care").await;
     assert_eq!(leah.page.body.matches("href=\"/care/requests/").count(), 1, "{}", leah.page.body);
+    // Nobody is left to think that an ambulance was sent for, or that there is time to wait for an answer.
+    leah.page.says("Sore throat: we told you to call 999").says("will check that you got help").says("call 999 now");
+    leah.page.says_not("999 ambulance").says_not("You should hear by");
+    let request = leah.page.link("/care/requests/");
+    leah.open(&request).await.says("we told you to call 999").says_not("999 ambulance");
+    leah.open("/record/timeline").await.says("Told to call 999").says_not("999 ambulance");
     for ahead in ["/help/sore-throat/check", "/help/sore-throat/result", "/help/sore-throat/confirm"] {
         assert_eq!(leah.get(ahead).await.location(), "/help/sore-throat/stop", "{ahead}");
     }

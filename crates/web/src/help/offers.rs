@@ -140,12 +140,16 @@ struct Shown {
 
 fn shown(offer: &Offer, directory: &Directory, now: Timestamp) -> Shown {
     let service = directory.service(&offer.service_id);
+    let away = offer.distance_miles.map(|miles| format!("{} away", distance::words(miles)));
+    // How far it is stands under the name already.
+    let said = |reason: &&String| away.as_ref().is_some_and(|away| reason.eq_ignore_ascii_case(away));
+    let reasons = offer.reasons.iter().filter(|reason| !said(reason)).cloned().collect();
     Shown {
         id: offer.service_id.clone(),
         name: offer.service_name.clone(),
         kind: offer.kind_words.clone(),
-        away: offer.distance_miles.map(|miles| format!("{} away", distance::words(miles))),
-        reasons: offer.reasons.clone(),
+        away,
+        reasons,
         cautions: offer.cautions.clone(),
         first: offer.slots.first().map(|slot| words::when(slot.start, now)),
         walk_in: offer.walk_in.as_ref().map(|walk_in| walk_in.words.clone()),

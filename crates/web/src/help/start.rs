@@ -110,6 +110,8 @@ impl<'a> Content<'a> {
 /// What the record says that this pathway will not ask again.
 fn known(facts: &Facts) -> Vec<String> {
     let mut known = vec![match facts.age_years() {
+        0 if facts.age_months == 0 => "Age: less than 1 month".to_owned(),
+        0 if facts.age_months == 1 => "Age: 1 month".to_owned(),
         0 | 1 => format!("Age: {} months", facts.age_months),
         years => format!("Age: {years} years"),
     }];

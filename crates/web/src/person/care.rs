@@ -82,6 +82,8 @@ pub(crate) struct Asked {
     /// Who has it now.
     pub owner: String,
     pub phone: Option<String>,
+    /// The questions stopped, and emergency help was advised.
+    pub emergency: bool,
     /// What is happening, in a sentence.
     pub words: String,
     /// By when, in words; none when closed.
@@ -118,7 +120,8 @@ fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Direct
         .collect();
     tasks.sort_by_key(|t| (t.is_open(), t.modified().or(t.authored())));
     let task = tasks.last();
-    let owner_ref = task.and_then(views::Task::owner).or_else(|| request.performers().first().copied()).unwrap_or_default();
+    let owner_ref =
+        task.and_then(views::Task::owner).or_else(|| request.performers().first().copied()).unwrap_or_default();
     let service = directory.service(owner_ref);
     let owner = service.map_or_else(|| directory.name(owner_ref).unwrap_or("the team").to_owned(), |s| s.name.clone());
     let open = matches!(request.status(), Some("active" | "on-hold"));
@@ -132,13 +135,30 @@ fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Direct
         (_, Some("rejected")) => ("rejected", format!("{owner} sent this back to whoever asked.")),
         _ => ("requested", format!("{owner} has this. Nobody has started on it yet.")),
     };
+    let told = crate::record_view::told_to(request).filter(|_| bookings.is_empty());
+    let words = match told {
+        Some(_) if open => format!("{owner} will check that you got help."),
+        _ => words,
+    };
     let expected = (open && booked.is_none()).then_some(due).flatten().map(|due| {
         let by = time::by_words(due, now);
-        if late { format!("This is late. You should have heard by {by}.") } else { format!("You should hear by {by}.") }
+        match (told, late) {
+            (Some(told), false) => {
+                format!("They will check by {by}. Have you not had help yet? Do not wait: {told} now.")
+            }
+            (Some(told), true) => {
+                format!("They should have checked by {by}. Have you not had help yet? Do not wait: {told} now.")
+            }
+            (None, true) => format!("This is late. You should have heard by {by}."),
+            (None, false) => format!("You should hear by {by}."),
+        }
     });
     Asked {
         id: request.id().to_owned(),
-        what: request.code_text().unwrap_or("Request for help").to_owned(),
+        what: match told {
+            Some(told) => format!("{}: we told you to {told}", problem(request)),
+            None => request.code_text().unwrap_or("Request for help").to_owned(),
+        },
         reason: request.reason().unwrap_or_default().to_owned(),
         when: request.authored().map(|at| at.to_string()),
         open,
@@ -148,9 +168,17 @@ fn asked(request: views::ServiceRequest<'_>, record: &Record, directory: &Direct
         words,
         expected,
         late,
+        emergency: told.is_some(),
         outcome: task.and_then(views::Task::outcome).filter(|_| !open).map(str::to_owned),
         appointment: booked.map(|a| a.id().to_owned()),
     }
+}
+
+/// The problem a request began with, by the title of its questions: `Sore throat`.
+fn problem(request: views::ServiceRequest<'_>) -> &'static str {
+    let content = request.disposition().and_then(|d| d.content).unwrap_or_default();
+    let id = content.split('@').next().unwrap_or_default();
+    kith_frontdoor::Pathways::built_in().get(id).map_or("Emergency", |pathway| pathway.title.as_str())
 }
 
 #[derive(Serialize)]

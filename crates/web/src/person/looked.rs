@@ -78,14 +78,17 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
     };
     let refused = entry.fields.action == "refused";
     let count = entry.fields.count;
+    let reading = matches!(entry.fields.action.as_str(), "open" | "read" | "history" | "search" | "audit");
     let did = match entry.fields.action.as_str() {
+        // One visit of the person opens many things: what matters is that it was them.
+        _ if mine && reading => "Looked at the record".to_owned(),
         "open" => "Opened the record".to_owned(),
         "read" => "Looked at one thing".to_owned(),
         "history" => "Looked at how one thing changed".to_owned(),
         "search" => "Found it in a list".to_owned(),
         "write" => match entry.fields.reason.as_str() {
             "" => "Wrote in the record".to_owned(),
-            reason => sentence(reason),
+            reason => written(reason),
         },
         "audit" => "Looked at this list".to_owned(),
         "identify" => "Found the record by NHS number and date of birth".to_owned(),
@@ -106,7 +109,11 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
             (None, system) => format!("Through {system}"),
         },
         did,
-        what: what(&entry.fields.what, count),
+        what: if reading && (mine || entry.fields.what.is_empty()) {
+            String::new()
+        } else {
+            what(&entry.fields.what, count)
+        },
         why,
         allowed_by: if refused {
             entry.fields.decided_by.clone()
@@ -123,6 +130,34 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What was written, from the name of the operation, in words.
+fn written(operation: &str) -> String {
+    let words = match operation {
+        "make neighbourhood" | "lay out" | "transaction" => "Put things in the record",
+        "create" => "Added to the record",
+        "update" => "Changed the record",
+        "delete" => "Took something out of the record",
+        "register" | "register person" => "Registered the person",
+        "add photo" => "Added a photo",
+        "add proxy" => "Let somebody act for the person",
+        "end proxy" => "Ended that somebody acts for the person",
+        "adopt bookings" | "book appointment" | "book through the front door" => "Booked an appointment",
+        "ask through the front door" => "Asked for help",
+        "emergency advice given" => "Gave emergency advice",
+        "self care advice given" => "Gave advice on looking after yourself",
+        "hand on work" => "Handed work on to another team",
+        "hold time" => "Kept a time free",
+        "release held time" => "Let a kept time go",
+        "read messages" => "Read messages",
+        "remind of appointment" => "Sent a reminder of an appointment",
+        "save preferences" => "Changed how the person wants to be helped",
+        "send message" => "Sent a message",
+        "send notice" => "Sent a notice",
+        other => return sentence(other),
+    };
+    words.to_owned()
 }
 
 fn attempted(reason: &str) -> &str {
@@ -149,8 +184,8 @@ fn what(references: &[String], count: u64) -> String {
     if kinds.is_empty() {
         return match count {
             0 => String::new(),
-            1 => "1 item".to_owned(),
-            n => format!("{n} items"),
+            1 => "one part of the record".to_owned(),
+            n => format!("{n} parts of the record"),
         };
     }
     let named: Vec<String> =

@@ -35,7 +35,7 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me) -> WebResult<Pag
     };
     let (problems, past_problems) = signed(record_view::problems(record)).into_iter().partition(|line| line.active);
     let (medicines, past_medicines) = signed(record_view::medicines(record)).into_iter().partition(|line| line.active);
-    let mut recent = record_view::timeline(record, None);
+    let mut recent = record_view::happened(record_view::timeline(record, None), mine.now);
     recent.truncate(8);
     authors.sign_events(&mut recent);
     let mut results = record_view::measured(record);
@@ -74,7 +74,7 @@ struct Timeline {
 
 pub(crate) async fn timeline(State(state): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
     let mine = Mine::open(&state, &me).await?;
-    let all = record_view::timeline(&mine.record, None);
+    let all = record_view::happened(record_view::timeline(&mine.record, None), mine.now);
     let pages = all.len().div_ceil(EVENTS).max(1);
     let page = from.page.unwrap_or(1).clamp(1, pages);
     let total = all.len();

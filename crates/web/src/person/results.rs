@@ -26,8 +26,9 @@ struct Report {
     wrote: Wrote,
 }
 
-pub(crate) async fn list(State(_): State<AppState>, me: Me) -> WebResult<Page> {
-    let record = me.access.open(&me.person).await?;
+pub(crate) async fn list(State(state): State<AppState>, me: Me) -> WebResult<Page> {
+    let Mine { record, directory, .. } = Mine::open(&state, &me).await?;
+    let authors = Authors { record: &record, directory: &directory };
     let (tests, others) = measured(&record).into_iter().partition(|m| m.laboratory);
     let mut reports: Vec<Report> = record
         .of("DiagnosticReport")
@@ -37,7 +38,7 @@ pub(crate) async fn list(State(_): State<AppState>, me: Me) -> WebResult<Page> {
                 what: seen.code_text().unwrap_or("Report").to_owned(),
                 on: seen.effective().or(seen.issued()).map(|at| at.to_string()),
                 conclusion: seen.conclusion()?.to_owned(),
-                wrote: Wrote::of(&entry.origin),
+                wrote: authors.wrote(entry),
             })
         })
         .collect();

@@ -9,7 +9,7 @@ use kith_fhir::views;
 use kith_trust::Access;
 
 use crate::error::Error;
-use crate::model::{Appointment, DayEntry, id_of};
+use crate::model::{Appointment, DayEntry, Status, id_of};
 use crate::offers::unsearchable;
 
 /// People looked up at a time.
@@ -64,6 +64,30 @@ pub async fn day_list(
         a.start.cmp(&b.start).then_with(|| a.patient.name.cmp(&b.patient.name))
     });
     Ok(entries)
+}
+
+/// The first civil day in London after `day` on which a service (`HealthcareService/…` or its id) has an appointment that
+/// is not cancelled, of those the actor may see; none where nothing is booked ahead.
+pub async fn next_day_with_appointments(access: &Access, service: &str, day: Date) -> Result<Option<Date>, Error> {
+    let service = service.strip_prefix("HealthcareService/").unwrap_or(service);
+    let next = day.tomorrow().map_err(|_| Error::Invalid("That day is beyond the calendar."))?;
+    let mut query = Query::new("Appointment")
+        .and_then(|q| q.where_("actor", &format!("HealthcareService/{service}")))
+        .and_then(|q| q.where_("date", &format!("ge{}", words::start_of(next))))
+        .and_then(|q| q.sorted_by("date"))
+        .map_err(unsearchable)?
+        .limit(20);
+    loop {
+        let page = access.search(&query).await?;
+        let mut seen = page.entries.iter().filter_map(|entry| Appointment::of(&entry.value));
+        if let Some(first) = seen.find(|appointment| appointment.status != Status::Cancelled) {
+            return Ok(Some(words::london(first.start).date()));
+        }
+        match page.next {
+            Some(next) => query.cursor = Some(next),
+            None => return Ok(None),
+        }
+    }
 }
 
 /// The names of people by id, where the actor may know them.

@@ -58,7 +58,7 @@ pub mod rules;
 pub use adopt::{Adopted, adopt};
 pub use book::{book, booked_before, confirm, hold, prepare_confirm, release};
 pub use change::{arrive, cancel, did_not_attend, fulfil, prepare_fulfil, reschedule};
-pub use day::day_list;
+pub use day::{day_list, next_day_with_appointments};
 pub use error::{Error, explain};
 pub use model::{
     Appointment, Booked, BookingRequest, CancelReason, Capacity, Changed, DayEntry, Hold, HoldId, NotAHold, Offer,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use kith_contact::fields::{person_name, text};
 use kith_contact::{proxy, time};
 use kith_fhir::{Value, search::Query};
@@ -48,6 +49,8 @@ pub struct Item {
     pub name: Option<String>,
     /// In years, if the birth date is known.
     pub age: Option<i16>,
+    /// The birth date, where it is known: the age of a baby is said in weeks and months.
+    pub born: Option<Date>,
     /// "Overdue by 3 hours", "Due by 6:30pm today".
     pub due_words: String,
     pub overdue: bool,
@@ -194,6 +197,7 @@ async fn dress(access: &Access, works: Vec<Work>, me: &str, now: Timestamp) -> R
             Item {
                 name: patient.and_then(|p| person_name(&p.value)),
                 age: patient.and_then(|p| Some(proxy::age_on(proxy::birth_date(&p.value)?, today))),
+                born: patient.and_then(|p| proxy::birth_date(&p.value)),
                 due_words: time::due_words(work.due, now),
                 overdue: work.overdue_by(now).is_some(),
                 mine: taken_by(&work, me),

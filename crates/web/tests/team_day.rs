@@ -67,6 +67,12 @@ async fn an_appointment_is_moved_counted_and_cancelled() {
     let day = moved.value["start"].as_str().unwrap()[..10].to_owned();
     desk.open(&format!("/team/day?date={day}")).await.says(cast("sore-throat").unwrap().family);
     desk.open("/team/day").await.says("Day before").says("Day after").says_not(&appointment);
+    // It is still to come: so the record says, and not that it took place lately.
+    let summary = desk.open(&format!("/team/people/{id}")).await.body.clone();
+    let (ahead, lately) = summary.split_once("id=\"lately\"").unwrap();
+    assert!(ahead.contains(&appointment), "{summary}");
+    assert!(!lately.contains("A cough that stays"), "{lately}");
+    desk.open(&format!("/team/people/{id}/timeline")).await.says("Still to come");
     // On that morning the person comes to the desk.
     place.door.set_clock(Some(format!("{day}T08:00:00Z").parse().unwrap()));
     let mut desk = Browser::staff(&place, "receptionist").await;
@@ -76,6 +82,35 @@ async fn an_appointment_is_moved_counted_and_cancelled() {
     desk.follow().await.says("Marked as arrived.").says("1 waiting now");
     let mut gp = Browser::staff(&place, "gp").await;
     gp.open("/team/day").await.says("See now");
+}
+
+#[tokio::test]
+async fn an_empty_day_names_the_next_day_with_appointments_and_leads_there() {
+    let place = place().await;
+    let id = person("sore-throat");
+    let mut desk = Browser::staff(&place, "receptionist").await;
+    desk.open(&format!("/team/people/{id}/book")).await;
+    let slot = times(&desk).pop().unwrap();
+    book(&mut desk, id, &slot).await;
+    let appointment = desk.page.location().to_owned();
+    // A Sunday: nobody is booked, and the page says when somebody is.
+    desk.open("/team/day?date=2026-11-22").await.says("Nobody is booked on this day.").says("Next appointments:");
+    // From day to day along these links, the appointment is reached.
+    let reference = format!("Appointment/{}", appointment.rsplit('/').next().unwrap());
+    let booked = place.door.system("test").read(&reference).await.unwrap();
+    let day: jiff::civil::Date = booked.value["start"].as_str().unwrap()[..10].parse().unwrap();
+    let before = day.yesterday().unwrap();
+    desk.open(&format!("/team/day?date={before}")).await;
+    if desk.page.body.contains("Nobody is booked on this day.") {
+        let page = desk.page.body.split("Next appointments:").nth(1).unwrap();
+        let href = page.split("href=\"").nth(1).unwrap().split('"').next().unwrap().replace("&amp;", "&");
+        assert!(href.ends_with(&format!("date={day}")), "{href}");
+        desk.open(&href).await;
+    } else {
+        desk.open(&format!("/team/day?date={day}")).await;
+    }
+    desk.page.says(&appointment);
+    desk.open("/team/day?date=2030-01-01").await.says("Nothing is booked on any later day.");
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 mod support;
 
 use axum::http::StatusCode;
+use kith_fhir::json;
+use kith_trust::Change;
 use kith_twin::{CAST, cast};
 use support::{Browser, place};
 
@@ -112,4 +114,56 @@ async fn a_trend_is_drawn_with_its_numbers_beneath() {
     // Blood pressure is two numbers, and each is drawn.
     assert_eq!(gp.page.body.matches("<svg").count(), 2, "{}", gp.page.body);
     gp.page.says("kith-trend__table").says("Every reading, and who wrote it");
+}
+
+#[tokio::test]
+async fn no_known_allergies_is_not_the_same_as_none_recorded() {
+    let place = place().await;
+    let system = place.door.system("test");
+    // Four people of the GP's own practice, alike but for what is recorded of allergies.
+    let like = system.read(&format!("Patient/{}", person("sore-throat"))).await.unwrap().value;
+    let allergy = |id: &str, patient: &str, code: &str, text: Option<&str>| {
+        json!({
+            "resourceType": "AllergyIntolerance",
+            "id": id,
+            "clinicalStatus": { "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active" }] },
+            "verificationStatus": { "coding": [{
+                "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification", "code": "confirmed" }] },
+            // Without words for it: the code alone says it.
+            "code": match text {
+                Some(text) => json!({ "coding": [{ "system": "http://snomed.info/sct", "code": code }], "text": text }),
+                None => json!({ "coding": [{ "system": "http://snomed.info/sct", "code": code }] }),
+            },
+            "patient": { "reference": format!("Patient/{patient}") }
+        })
+    };
+    let mut change = Change::new("people for a test");
+    change.allow_broken_references();
+    for id in ["asked-none", "never-asked", "has-one", "asked-none-then-one"] {
+        let mut patient = (*like).clone();
+        let fields = patient.as_object_mut().unwrap();
+        fields.insert("id".to_owned(), json!(id));
+        fields.remove("identifier");
+        change.put(patient);
+    }
+    // SNOMED CT 716186003: no known allergy; 91936005: allergy to penicillin.
+    change.put(allergy("a1", "asked-none", "716186003", None));
+    change.put(allergy("a2", "has-one", "91936005", Some("Allergy to penicillin")));
+    change.put(allergy("a3", "asked-none-then-one", "716186003", None));
+    change.put(allergy("a4", "asked-none-then-one", "91936005", Some("Allergy to penicillin")));
+    system.commit(change).await.unwrap();
+    let mut gp = Browser::staff(&place, "gp").await;
+    let mut banner = async |id: &str, page: &str| {
+        let body = gp.open(&format!("/team/people/{id}{page}")).await.body.clone();
+        let cell = body.split("<dt>Allergies</dt>").nth(1).expect("a banner").split("<dd>").nth(1).unwrap();
+        cell.split("</dd>").next().unwrap().to_owned()
+    };
+    for page in ["", "/timeline", "/results", "/care", "/visit"] {
+        assert_eq!(banner("asked-none", page).await, "No known allergies", "{page}");
+        assert_eq!(banner("never-asked", page).await, "None recorded: ask", "{page}");
+        assert_eq!(banner("has-one", page).await, "Allergy to penicillin", "{page}");
+        // An allergy found later counts, whatever was said before.
+        assert_eq!(banner("asked-none-then-one", page).await, "Allergy to penicillin", "{page}");
+    }
 }

@@ -30,6 +30,8 @@ struct View {
     is_today: bool,
     day_before: Option<String>,
     day_after: Option<String>,
+    /// Where nobody is booked: the next day on which somebody is.
+    next_booked: Option<String>,
     rows: Vec<Row>,
     waiting: usize,
     back: String,
@@ -53,6 +55,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(want
         if wanted.date.is_empty() { today } else { wanted.date.parse().map_err(|_| WebError::not_found())? };
     let chosen = services.iter().find(|service| service.value == wanted.service).or_else(|| services.first()).cloned();
     let mut rows = Vec::new();
+    let mut next_booked = None;
     if let Some(service) = &chosen {
         for entry in kith_booking::day_list(access, &directory, &service.value, date).await? {
             let seen = entry.appointment;
@@ -69,6 +72,9 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(want
                 booking: Booking::of(&seen, now),
             });
         }
+        if rows.is_empty() {
+            next_booked = kith_booking::next_day_with_appointments(access, &service.value, date).await?;
+        }
     }
     let chosen = chosen.unwrap_or_else(|| Choice::new("", ""));
     let view = View {
@@ -82,6 +88,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(want
         is_today: date == today,
         day_before: date.yesterday().ok().map(|day| day.to_string()),
         day_after: date.tomorrow().ok().map(|day| day.to_string()),
+        next_booked: next_booked.map(|day| day.to_string()),
         rows,
         clinical: staff.role().is_clinical(),
     };

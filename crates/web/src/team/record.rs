@@ -71,6 +71,8 @@ pub(super) async fn summary(State(state): State<AppState>, staff: Staff, Path(id
         .collect();
     let mut events = chart.timeline();
     let mut news: Vec<Event> = events.iter().filter(|event| event.new).take(FEW).cloned().collect();
+    // What is still to come stands among the appointments ahead.
+    events.retain(|event| event.at <= chart.now);
     events.truncate(FEW);
     chart.authors().sign_events(&mut news);
     chart.authors().sign_events(&mut events);
@@ -131,6 +133,8 @@ struct Timeline {
 struct Shown {
     #[serde(flatten)]
     event: Event,
+    /// Still to come: an appointment ahead.
+    ahead: bool,
     href: Option<String>,
     /// A note's or message's own words.
     words: Option<String>,
@@ -188,5 +192,5 @@ fn shown(chart: &Chart, mut event: Event) -> Shown {
         "DocumentReference" => Some(chart.path(&format!("/documents/{own}"))),
         _ => None,
     };
-    Shown { event, href, words }
+    Shown { ahead: event.at > chart.now, event, href, words }
 }

@@ -61,7 +61,7 @@ struct Tab {
 struct Row {
     id: String,
     person: String,
-    age: Option<i16>,
+    born: Option<String>,
     kind: &'static str,
     problem: String,
     channel: Option<String>,
@@ -83,7 +83,7 @@ impl Row {
         Self {
             id: id_of(&work.reference).to_owned(),
             person: item.name.unwrap_or_else(|| "Name not shown".to_owned()),
-            age: item.age,
+            born: item.born.map(|day| day.to_string()),
             kind: work.kind.words(),
             problem: item.problem.unwrap_or(work.description),
             channel: work.channel.as_deref().map(|code| channel_words(code).to_owned()),

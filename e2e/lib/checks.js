@@ -23,6 +23,9 @@ export async function axe(page, { tags = WCAG22AA } = {}) {
 export async function at320(page) {
   const before = page.viewportSize();
   await page.setViewportSize({ width: 320, height: 800 });
+  // Menus fold themselves a moment after the screen has changed.
+  const fits = () => document.scrollingElement.scrollWidth <= document.documentElement.clientWidth + 1;
+  await page.waitForFunction(fits, null, { timeout: 500, polling: 25 }).catch(() => {});
   const found = await page.evaluate(() => {
     const wide = document.documentElement.clientWidth;
     if (document.scrollingElement.scrollWidth <= wide + 1) return [];
@@ -106,11 +109,19 @@ export async function keyboardOnly(page, { limit = 60 } = {}) {
   const expected = stops.names.slice(0, limit);
   const reached = new Set();
   const order = [];
+  let inner = 0;
   for (let press = 0; press < expected.length + 3; press += 1) {
     await page.keyboard.press('Tab');
     const stop = await page.evaluate(focusedStop);
     if (stop === null) break;
     if (stop.index === null) continue;
+    if (stop.inner && order.at(-1) === stop.index && inner < 5) {
+      // A date has a stop for its day, its month, its year and its calendar.
+      inner += 1;
+      press -= 1;
+      continue;
+    }
+    inner = 0;
     if (reached.has(stop.index)) {
       if (order.at(-1) === stop.index) wrong.push(`the focus is caught at ${stops.names[stop.index]}`);
       break;
@@ -181,6 +192,7 @@ function focusedStop() {
   const box = element.getBoundingClientRect();
   return {
     index,
+    inner: ['date', 'time', 'datetime-local', 'month', 'week'].includes(element.type),
     shows: window.kithLook(element) !== window.kithStops[index].look,
     hidden: box.bottom <= 0 || box.right <= 0 || box.top >= innerHeight || box.left >= innerWidth,
   };

@@ -24,9 +24,10 @@ function isIdentifier(part) {
 
 /**
  * Visits `startPaths` and every page of the same site that they lead to, up to `limit` pages and `perShape` of each
- * shape, and runs every check on each. Answers `{ visited: [address], wrong: [sentence] }`.
+ * shape, and runs every check on each. `seen` counts shapes over several walks; `skip` matches paths to leave out.
+ * Answers `{ visited: [address], wrong: [sentence] }`.
  */
-export async function everyPage(page, startPaths, { limit = 80, perShape = 1, javaScript = true, check = everything } = {}) {
+export async function everyPage(page, startPaths, { limit = 80, perShape = 1, javaScript = true, check = everything, seen = new Map(), skip = /^$/ } = {}) {
   const noise = [];
   const onConsole = (message) => {
     if (message.type() === 'error') noise.push(`console: ${message.text()}`);
@@ -35,7 +36,6 @@ export async function everyPage(page, startPaths, { limit = 80, perShape = 1, ja
   page.on('console', onConsole);
   page.on('pageerror', onError);
 
-  const seen = new Map();
   const asked = new Set();
   const queue = [...startPaths];
   const visited = [];
@@ -64,7 +64,7 @@ export async function everyPage(page, startPaths, { limit = 80, perShape = 1, ja
           found.push(`a link leads to '${link}', which is no address`);
           continue;
         }
-        if (to.origin === here.origin && !NOT_A_PAGE.test(to.pathname)) queue.push(to.pathname + to.search);
+        if (to.origin === here.origin && !NOT_A_PAGE.test(to.pathname) && !skip.test(to.pathname)) queue.push(to.pathname + to.search);
       }
     }
     found.push(...noise);

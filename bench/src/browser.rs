@@ -26,7 +26,7 @@ impl Page {
         if self.gzip {
             flate2::read::GzDecoder::new(self.body.as_ref()).read_to_string(&mut text)?;
         } else {
-            text = std::str::from_utf8(&self.body)?.to_owned();
+            text.push_str(std::str::from_utf8(&self.body)?);
         }
         Ok(text)
     }
@@ -97,9 +97,8 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        let text = |name: header::HeaderName| {
-            parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
+        let text =
+            |name: header::HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Page {
             status: parts.status.as_u16(),
             location: text(header::LOCATION),

@@ -109,7 +109,15 @@ impl Walk<'_> {
         }
         for again in 0..TRIES {
             let times = &offers[(self.choice + again) % offers.len()];
-            let shown = self.page("choose a time", times).await?;
+            let sent = Instant::now();
+            let page = self.browser.get(times).await?;
+            self.times.push(("choose a time", sent.elapsed()));
+            if page.status == 303 {
+                // As above.
+                self.beaten += 1;
+                continue;
+            }
+            let shown = page.text()?;
             let slots: Vec<&str> = attributes(&shown, "name=\"slot\" value=\"").collect();
             if slots.is_empty() {
                 continue;
@@ -123,6 +131,11 @@ impl Walk<'_> {
                 continue;
             }
             let confirm = page.location.context("a redirect without an address")?;
+            if !confirm.ends_with("/confirm") {
+                // The service has no free time any more.
+                self.beaten += 1;
+                continue;
+            }
             let shown = self.page("confirm", &confirm).await?;
             let done = self.form("confirm: send", &confirm, &shown, &[]).await?;
             if !done.ends_with("/done") {

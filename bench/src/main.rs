@@ -33,6 +33,9 @@ struct Args {
     /// People of the neighbourhood
     #[arg(long)]
     people: Option<usize>,
+    /// Works on a copy of this folder, made by `kith demo --prepare`, instead of making a neighbourhood
+    #[arg(long)]
+    prepared: Option<PathBuf>,
     /// Only these measures
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -69,7 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut size = if args.quick {
         Size { people: 300, rounds: 1, bundles: Some(10), seconds: 2, journeys: 20 }
     } else {
-        Size { people: 10_000, rounds: 3, bundles: None, seconds: 20, journeys: 1000 }
+        Size { people: 10_000, rounds: 3, bundles: None, seconds: 20, journeys: 200 }
     };
     size.people = args.people.unwrap_or(size.people);
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
@@ -80,7 +83,7 @@ fn main() -> anyhow::Result<ExitCode> {
         measures::import(&mut table, &kith, folder.path(), &size)?;
     }
     if [Part::Demo, Part::Record, Part::Journey].into_iter().any(wanted) {
-        let neighbourhood = measures::prepare(&mut table, &kith, folder.path(), &size)?;
+        let neighbourhood = measures::prepare(&mut table, &kith, folder.path(), &size, args.prepared.as_deref())?;
         runtime.block_on(async {
             if wanted(Part::Demo) {
                 measures::at_rest(&mut table, &kith, &neighbourhood).await?;

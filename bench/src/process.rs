@@ -93,7 +93,7 @@ impl Server {
         };
         let mut browser = crate::browser::Browser::new(&address);
         while !browser.get("/readyz").await.is_ok_and(|page| page.status == 200) {
-            if began.elapsed() > Duration::from_secs(60) {
+            if began.elapsed() > Duration::from_mins(1) {
                 bail!("the server is not ready after a minute");
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

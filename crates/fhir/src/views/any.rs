@@ -32,7 +32,18 @@ pub fn when(resource: &Value) -> Option<Timestamp> {
         "created",
         "billablePeriod",
     ];
-    common::first_moment(resource, MOMENTS).or_else(|| common::moment(resource.get("meta")?, "lastUpdated"))
+    // Timelines ask this of a thousand resources at a time: the commonest types first look where they say it.
+    let usual: &[&str] = match resource::type_of(resource)? {
+        "Observation" | "DiagnosticReport" => &["effectiveDateTime", "effectivePeriod"],
+        "Encounter" => &["period"],
+        "MedicationRequest" => &["authoredOn"],
+        "Condition" => &["onsetDateTime"],
+        "Immunization" => &["occurrenceDateTime"],
+        _ => &[],
+    };
+    common::first_moment(resource, usual)
+        .or_else(|| common::first_moment(resource, MOMENTS))
+        .or_else(|| common::moment(resource.get("meta")?, "lastUpdated"))
 }
 
 /// What a resource is about, in a few words; `None` where it does not say.

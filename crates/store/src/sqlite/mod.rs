@@ -70,6 +70,7 @@ pub struct Sqlite {
 pub(crate) struct Shared {
     pub directory_version: AtomicU64,
     pub cache: Cache,
+    pub decoded: read::Decoded,
     pub origins: read::Origins,
 }
 
@@ -94,6 +95,7 @@ impl Sqlite {
         let shared = Arc::new(Shared {
             directory_version: AtomicU64::new(commit::directory_version(&connection)?),
             cache: Cache::new(options.cached_people),
+            decoded: read::Decoded::default(),
             origins: read::Origins::default(),
         });
         let writer = Writer::start(connection, Arc::clone(&shared), folder.to_owned())?;

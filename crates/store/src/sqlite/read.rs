@@ -107,6 +107,30 @@ impl Origins {
     }
 }
 
+/// Decoded versions of what belongs to no person. Everybody who asks for help reads the same slots, and a version never
+/// changes, so nothing has to be forgotten: one is replaced when the next is read.
+#[derive(Default)]
+pub(crate) struct Decoded(Mutex<HashMap<i64, (u32, i64, Arc<Value>)>>);
+
+/// Beyond this many the oldest are not sought out: all go.
+const DECODED: usize = 4096;
+
+impl Decoded {
+    fn get(&self, row: &Raw) -> Option<Arc<Value>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, updated, value) = kept.get(&row.rid)?;
+        (*version == row.version && *updated == row.updated).then(|| Arc::clone(value))
+    }
+
+    fn keep(&self, rid: i64, version: u32, updated: i64, value: &Arc<Value>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= DECODED {
+            kept.clear();
+        }
+        kept.insert(rid, (version, updated, Arc::clone(value)));
+    }
+}
+
 /// A row of [`COLUMNS`] as read, not yet decoded.
 pub(crate) struct Raw {
     pub rid: i64,
@@ -133,6 +157,22 @@ pub(crate) fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
 }
 
 impl Raw {
+    /// As [`Raw::decode`] for what belongs to no person, through the memory of what was decoded before.
+    fn decode_shared(mut self, connection: &Connection, shared: &Shared) -> Result<Stored, StoreError> {
+        if self.body.is_some()
+            && let Some(value) = shared.decoded.get(&self)
+        {
+            self.body = None;
+            return Ok(Stored { value: Some(value), ..self.decode(connection, shared, None)? });
+        }
+        let (rid, version, updated) = (self.rid, self.version, self.updated);
+        let stored = self.decode(connection, shared, None)?;
+        if let Some(value) = &stored.value {
+            shared.decoded.keep(rid, version, updated, value);
+        }
+        Ok(stored)
+    }
+
     pub fn decode(self, connection: &Connection, shared: &Shared, person: Person) -> Result<Stored, StoreError> {
         let kind = resource::type_name(self.type_code).ok_or_else(|| StoreError::Damaged("a resource type".into()))?;
         let updated = codec::timestamp(self.updated);
@@ -247,6 +287,9 @@ pub(crate) fn by_rid(connection: &Connection, shared: &Shared, rid: i64) -> Resu
     match row {
         None => Ok(None),
         Some(row) => {
+            if codec::rid_person(rid).is_none() {
+                return row.decode_shared(connection, shared).map(Some);
+            }
             let person = person_of_rid(connection, rid)?;
             row.decode(connection, shared, person).map(Some)
         }

@@ -67,11 +67,16 @@ fn photo(
 pub async fn read(access: &Access, document: &str) -> Result<Document, Error> {
     let entry = access.read(document).await?;
     let url = text(&entry.value, "/content/0/attachment/url").unwrap_or_default().to_owned();
-    if !url.starts_with("Binary/") {
+    // Letters from elsewhere often carry their bytes with them; what is made here keeps them in a Binary.
+    let (data, content_type) = if let Some(data) = text(&entry.value, "/content/0/attachment/data") {
+        (data.to_owned(), text(&entry.value, "/content/0/attachment/contentType").map(str::to_owned))
+    } else if url.starts_with("Binary/") {
+        let binary = access.read(&url).await?;
+        let part = |name: &str| text(&binary.value, name).map(str::to_owned);
+        (part("/data").unwrap_or_default(), part("/contentType"))
+    } else {
         return Err(kith_trust::Error::NotFound.into());
-    }
-    let binary = access.read(&url).await?;
-    let data = text(&binary.value, "/data").unwrap_or_default();
+    };
     let bytes = BASE64_STANDARD
         .decode(data)
         .map_err(|_| Error::Conflict { what: "The document is damaged and cannot be shown.".to_owned() })?;
@@ -79,7 +84,7 @@ pub async fn read(access: &Access, document: &str) -> Result<Document, Error> {
         title: text(&entry.value, "/content/0/attachment/title")
             .or_else(|| text(&entry.value, "/description"))
             .map_or_else(|| "Document".to_owned(), safe_title),
-        content_type: text(&binary.value, "/contentType").unwrap_or("application/octet-stream").to_owned(),
+        content_type: content_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
         bytes,
         date: time::at(&entry.value, "/date"),
     })

@@ -455,3 +455,17 @@ async fn a_photo_sent_by_a_proxy_is_read_by_the_practice_and_nobody_else() {
         Err(Error::Door(kith_trust::Error::NotFound))
     ));
 }
+
+#[tokio::test]
+async fn a_letter_that_carries_its_own_words_is_read() {
+    let door = place().await;
+    let mut change = Change::new("bring a letter in");
+    let letter = change.create(kith_fhir::json!({
+        "resourceType": "DocumentReference", "status": "current", "subject": {"reference": "Patient/writer"},
+        "content": [{"attachment": {"contentType": "text/plain", "title": "Clinic letter", "data": "U2VlbiB0b2RheS4="}}],
+    }));
+    door.system("test").commit(change).await.unwrap();
+    let read = document::read(&gp(&door), &letter).await.unwrap();
+    assert_eq!((read.bytes.as_slice(), read.content_type.as_str()), (&b"Seen today."[..], "text/plain"));
+    assert_eq!(read.title, "Clinic letter");
+}

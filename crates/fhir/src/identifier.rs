@@ -9,7 +9,7 @@ use crate::system;
 /// An NHS number whose check digit is right.
 ///
 /// Ten digits, the last a modulus-11 check: NHS Data Dictionary, "NHS NUMBER",
-/// <https://www.datadictionary.nhs.uk/attributes/nhs_number.html> (read 2026-11).
+/// <https://www.datadictionary.nhs.uk/attributes/nhs_number.html>.
 ///
 /// `Display` shows it in groups for people (`999 000 0018`); `Debug` hides it, so that it cannot slip into a log.
 ///
@@ -159,7 +159,7 @@ impl std::str::FromStr for NhsNumber {
 /// An ODS code: an organisation or site of health and care in England.
 ///
 /// Three to ten capital letters and digits, as given out since 2021 (the "ANANA" form and older ones alike): NHS England,
-/// Organisation Data Service, "ODS codes", <https://digital.nhs.uk/services/organisation-data-service> (read 2026-11).
+/// Organisation Data Service, "ODS codes", <https://digital.nhs.uk/services/organisation-data-service>.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OdsCode(String);
 
@@ -186,7 +186,7 @@ impl fmt::Display for OdsCode {
 
 /// The body a health professional is registered with.
 ///
-/// Shapes from the registers' own searches (read 2026-11); they say whether a number can be one, not whether it is.
+/// Shapes from the registers' own searches; they say whether a number can be one, not whether it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Register {
     /// General Medical Council: 7 digits. <https://www.gmc-uk.org/registration-and-licensing/our-registers>

@@ -130,7 +130,8 @@ fn read(path: &Path) -> anyhow::Result<File> {
 
 /// The list of settings as a table for people.
 pub fn describe() -> String {
-    let mut out = String::from("Settings, by file (kith.toml or --config FILE), environment and flag; the flag wins.\n\n");
+    let mut out =
+        String::from("Settings, by file (kith.toml or --config FILE), environment and flag; the flag wins.\n\n");
     for s in SETTINGS {
         out.push_str(&format!(
             "{:<11} {}\n            environment {}, flag {}, default {}\n\n",

@@ -22,7 +22,9 @@ pub async fn run(json: bool, config: &Config) -> anyhow::Result<ExitCode> {
             println!("problem: {problem}");
         }
         if report.problem_count == 0 {
-            println!("Everything holds: index = resources, references resolve, versions are gapless, the audit chain is whole.");
+            println!(
+                "Everything holds: index = resources, references resolve, versions are gapless, the audit chain is whole."
+            );
         } else {
             println!("{} problems.", report.problem_count);
         }

@@ -22,9 +22,9 @@ pub async fn run(config: Config) -> anyhow::Result<ExitCode> {
 /// Serves until Ctrl-C or SIGTERM, then finishes what is under way and closes the record.
 pub async fn serve(door: Door, demo: Option<Demo>, config: &Config) -> anyhow::Result<ExitCode> {
     logging(config)?;
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}\nhint: is another server there? choose one with --listen", config.listen))?;
+    let listener = tokio::net::TcpListener::bind(config.listen).await.with_context(|| {
+        format!("cannot listen on {}\nhint: is another server there? choose one with --listen", config.listen)
+    })?;
     let (stop, stopped) = watch::channel(false);
     let background = background(&door, config, &stopped)?;
     let app = app(&door, demo.as_ref(), config)?;

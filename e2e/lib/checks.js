@@ -6,6 +6,10 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/
 /** Rules of WCAG 2.0, 2.1 and 2.2 at levels A and AA, by axe's names. */
 const WCAG22AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22a', 'wcag22aa'];
 
+// The design system's button for files is named by its question and by its own words, with a comma between them that
+// only screen readers meet; axe leaves that comma out of what is seen and then finds the words in another order.
+const falseAlarm = (rule, node) => rule === 'label-content-name-mismatch' && node.html.includes('nhsuk-file-upload__drop-button');
+
 /** What axe finds against WCAG 2.2 AA. */
 export async function axe(page, { tags = WCAG22AA } = {}) {
   // Evaluated from outside the page, so a strict content security policy stays as it is.
@@ -15,7 +19,7 @@ export async function axe(page, { tags = WCAG22AA } = {}) {
     tags,
   );
   return violations.flatMap((violation) =>
-    violation.nodes.map((node) => `axe ${violation.id}: ${violation.help}: ${node.target.join(' ')}`),
+    violation.nodes.filter((node) => !falseAlarm(violation.id, node)).map((node) => `axe ${violation.id}: ${violation.help}: ${node.target.join(' ')}`),
   );
 }
 

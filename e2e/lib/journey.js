@@ -14,10 +14,9 @@ export async function begin(page, problem) {
 }
 
 /**
- * Answers questions until they end. `answers` names them by how the question begins: the label to choose, the text or
- * number to type, or the file to add. Others are answered "None of these" or "No", or passed over where that is allowed;
- * a choice without such an answer takes the first.
- * Calls `each(page)` on every question.
+ * Answers questions until they end. `answers` names them by how the question begins: the label or labels to choose,
+ * the text or number to type, or the file to add. The others are answered "None of these" or "No", or else with their
+ * first choice, or passed over. Calls `each(page)` on every question.
  */
 export async function answerAll(page, answers = {}, each = async () => {}) {
   const asked = [];
@@ -39,11 +38,12 @@ export async function answer(page, wanted) {
   const options = main.locator('input[name=answer]:is([type=radio], [type=checkbox])');
   if ((await options.count()) > 0) {
     const labels = (await options.evaluateAll((all) => all.map((one) => one.labels[0].innerText))).map(words);
-    const chosen = wanted === undefined
-      ? Math.max(labels.indexOf('None of these'), labels.indexOf('No'), 0)
-      : labels.findIndex((label) => label.startsWith(wanted));
-    assert.ok(chosen >= 0, `no answer '${wanted ?? 'No'}' among: ${labels.join(' | ')}`);
-    await options.nth(chosen).check();
+    const usual = Math.max(labels.indexOf('None of these'), labels.indexOf('No'), 0);
+    for (const want of [wanted].flat()) {
+      const chosen = want === undefined ? usual : labels.findIndex((label) => label.startsWith(want));
+      assert.ok(chosen >= 0, `no answer '${want}' among: ${labels.join(' | ')}`);
+      await options.nth(chosen).check();
+    }
   } else if ((await main.locator('input[type=file]').count()) > 0) {
     if (wanted !== undefined) await main.locator('input[type=file]').setInputFiles(wanted);
   } else if (wanted !== undefined) {

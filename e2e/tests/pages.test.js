@@ -18,8 +18,8 @@ async function walk(pick, { perShape, javaScript = true }) {
   return new Set(walks.flatMap(({ visited }) => visited.map((path) => path.split('?')[0])));
 }
 
-// The person with the longest record comes first: their pages hold most. The others come upon what theirs lack.
-const PEOPLE = /Patricia Radcliffe|Claire Whitaker|Leah Marsden/;
+// The person with the longest record comes first, for their pages hold most; then somebody who acts for another.
+const PEOPLE = /Patricia Radcliffe|Claire Whitaker/;
 const STAFF = /Blessing Owusu|Sinead Gallagher|Roger Kirby|Privacy officer|Manager/;
 
 test('every page of people is right', async () => {
@@ -28,7 +28,7 @@ test('every page of people is right', async () => {
 });
 
 test('every page of staff is right', async () => {
-  const visited = await walk(STAFF, { perShape: 2 });
+  const visited = await walk(STAFF, { perShape: 1 });
   for (const path of ['/team', '/team/people', '/team/day']) assert.ok(visited.has(path), `${path} is reached by links`);
   assert.ok([...visited].some((path) => /^\/team\/people\/[0-9a-f-]+$/.test(path)), 'a record is reached by links');
 });

@@ -22,7 +22,10 @@ async function as(who, height, body) {
   await context.close();
 }
 
-const picture = (page, name) => page.screenshot({ path: `${images}/${name}.png` });
+const picture = async (page, name) => {
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: `${images}/${name}.png` });
+};
 
 try {
   await as('Leah Marsden', 1000, async (page) => {

@@ -133,12 +133,16 @@ pub fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The ending of a file's name without `.gz`, in small letters. Some archives leave a stray quotation mark in their names.
+fn ending(path: &Path) -> String {
+    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default().replace('"', "");
+    let name = Path::new(&name);
+    let plain = if name.extension().is_some_and(|e| e == "gz") { name.with_extension("") } else { name.to_owned() };
+    plain.extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 fn looks_like_fhir(path: &Path) -> bool {
-    let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
-    // Some archives leave a stray quotation mark in their file names.
-    let name = name.replace('"', "");
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".json", ".ndjson", ".jsonl"].iter().any(|end| name.ends_with(end))
+    matches!(ending(path).as_str(), "json" | "ndjson" | "jsonl")
 }
 
 struct Shared {
@@ -278,13 +282,10 @@ fn opened(path: &Path) -> anyhow::Result<Box<dyn BufRead + Send>> {
 }
 
 fn is_lines(path: &Path) -> anyhow::Result<bool> {
-    let name = path.to_string_lossy().to_lowercase().replace('"', "");
-    let name = name.strip_suffix(".gz").unwrap_or(&name).to_owned();
-    if name.ends_with(".ndjson") || name.ends_with(".jsonl") {
-        return Ok(true);
-    }
-    if name.ends_with(".json") {
-        return Ok(false);
+    match ending(path).as_str() {
+        "ndjson" | "jsonl" => return Ok(true),
+        "json" => return Ok(false),
+        _ => {}
     }
     // A file named outright, of no known ending: NDJSON if its first line is a whole resource.
     let mut first = Vec::new();
@@ -563,7 +564,7 @@ impl<'a> Lines<'a> {
     fn of(&mut self, part: &str) -> usize {
         let offset = (part.as_ptr() as usize).saturating_sub(self.all.as_ptr() as usize).min(self.all.len());
         if offset > self.offset {
-            self.line += self.all[self.offset..offset].iter().filter(|b| **b == b'\n').count();
+            self.line += memchr::memchr_iter(b'\n', &self.all[self.offset..offset]).count();
             self.offset = offset;
         }
         self.line

@@ -76,7 +76,7 @@ fn background(
         async move {
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(60)) => {
+                    () = tokio::time::sleep(Duration::from_mins(1)) => {
                         if let Err(error) = door.sweep().await {
                             tracing::warn!(%error, "lapsed sessions and holds were not swept");
                         }

@@ -110,7 +110,10 @@ impl Origins {
 /// Decoded versions of what belongs to no person. Everybody who asks for help reads the same slots, and a version never
 /// changes, so nothing has to be forgotten: one is replaced when the next is read.
 #[derive(Default)]
-pub(crate) struct Decoded(Mutex<HashMap<i64, (u32, i64, Arc<Value>)>>);
+pub(crate) struct Decoded(Mutex<HashMap<i64, Version>>);
+
+/// Version, time and content.
+type Version = (u32, i64, Arc<Value>);
 
 /// Beyond this many the oldest are not sought out: all go.
 const DECODED: usize = 4096;

@@ -5,7 +5,7 @@
 //! transaction. The store itself cannot be reached from any other crate.
 //!
 //! ```
-//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! use kith_fhir::json;
 //! use kith_trust::{Actor, Change, Door, DoorConfig, Error, Purpose};
 //!

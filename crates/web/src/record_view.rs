@@ -108,7 +108,7 @@ impl Authors<'_> {
         let of = |kind: &str| references.iter().find(|r| r.starts_with(kind)).and_then(|r| self.directory.name(r));
         let place = of("Organization/").or_else(|| of("HealthcareService/"));
         if wrote.organisation.is_empty() {
-            place.unwrap_or("brought in by Kith").clone_into(&mut wrote.organisation);
+            place.unwrap_or_default().clone_into(&mut wrote.organisation);
         }
         if any::by_name(&entry.value).is_none() {
             let clinician = references.iter().find_map(|r| self.directory.clinician(r));
@@ -119,7 +119,7 @@ impl Authors<'_> {
                 },
                 // A place alone speaks for itself.
                 None if place.is_some() => std::mem::take(&mut wrote.organisation),
-                None => "somebody not named".to_owned(),
+                None => "author not recorded".to_owned(),
             };
         }
         wrote
@@ -494,6 +494,19 @@ pub fn timeline(record: &Record, since: Option<Timestamp>) -> Vec<Event> {
     let mut events: Vec<Event> = record.entries().iter().filter_map(|entry| event(entry, since)).collect();
     events.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.reference.cmp(&b.reference)));
     events
+}
+
+/// The first `limit` events of [`timeline`] that have happened by now, without making the others.
+pub fn latest(record: &Record, since: Option<Timestamp>, now: Timestamp, limit: usize) -> Vec<Event> {
+    let mut entries: Vec<(Timestamp, &Entry)> = record
+        .entries()
+        .iter()
+        .filter(|entry| kind_words(entry.kind).is_some())
+        .map(|entry| (any::when(&entry.value).unwrap_or(entry.updated), entry))
+        .filter(|(at, _)| *at <= now)
+        .collect();
+    entries.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| (x.kind, &x.id).cmp(&(y.kind, &y.id))));
+    entries.into_iter().filter_map(|(_, entry)| event(entry, since)).take(limit).collect()
 }
 
 /// What has happened by now: a coming appointment stands among the appointments, and not with what took place.

@@ -35,8 +35,7 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me) -> WebResult<Pag
     };
     let (problems, past_problems) = signed(record_view::problems(record)).into_iter().partition(|line| line.active);
     let (medicines, past_medicines) = signed(record_view::medicines(record)).into_iter().partition(|line| line.active);
-    let mut recent = record_view::happened(record_view::timeline(record, None), mine.now);
-    recent.truncate(8);
+    let mut recent = record_view::latest(record, None, mine.now, 8);
     authors.sign_events(&mut recent);
     let mut results = record_view::measured(record);
     results.truncate(8);

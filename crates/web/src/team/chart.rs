@@ -202,8 +202,16 @@ impl Chart {
 
     /// The timeline, newest first; what others wrote since the reader last looked is marked.
     pub fn timeline(&self) -> Vec<Event> {
+        self.marked(record_view::timeline(&self.record, self.since))
+    }
+
+    /// The newest of the timeline that have happened, marked alike.
+    pub fn lately(&self, limit: usize) -> Vec<Event> {
+        self.marked(record_view::latest(&self.record, self.since, self.now, limit))
+    }
+
+    fn marked(&self, mut events: Vec<Event>) -> Vec<Event> {
         let me = &self.access.actor().reference;
-        let mut events = record_view::timeline(&self.record, self.since);
         for event in events.iter_mut().filter(|event| event.new) {
             event.new = self.record.get(&event.reference).is_some_and(|entry| entry.origin.actor != *me);
         }

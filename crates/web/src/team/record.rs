@@ -69,11 +69,13 @@ pub(super) async fn summary(State(state): State<AppState>, staff: Staff, Path(id
         .take(FEW)
         .map(|m| Latest { key: m.key, name: m.name, shown: m.latest.shown, on: m.latest.on, words: m.words })
         .collect();
-    let mut events = chart.timeline();
-    let mut news: Vec<Event> = events.iter().filter(|event| event.new).take(FEW).cloned().collect();
+    let mut news: Vec<Event> = if chart.has_news() {
+        chart.timeline().into_iter().filter(|event| event.new).take(FEW).collect()
+    } else {
+        Vec::new()
+    };
     // What is still to come stands among the appointments ahead.
-    events.retain(|event| event.at <= chart.now);
-    events.truncate(FEW);
+    let mut events = chart.lately(FEW);
     chart.authors().sign_events(&mut news);
     chart.authors().sign_events(&mut events);
     let mut ahead: Vec<Appointment> = record

@@ -195,7 +195,10 @@ impl Question {
                 let labels: Vec<&str> = ids.iter().map(|id| self.label(id).unwrap_or(id)).collect();
                 labels.join("; ")
             }
-            Answer::Number(digits) => format!("{digits} {}", self.unit).trim_end().to_owned(),
+            Answer::Number(digits) => {
+                let unit = if digits == "1" { self.unit.strip_suffix('s').unwrap_or(&self.unit) } else { &self.unit };
+                format!("{digits} {unit}").trim_end().to_owned()
+            }
             Answer::Text(text) => text.clone(),
             Answer::Photo(_) => "Photo added".to_owned(),
             Answer::Skipped => "Not answered".to_owned(),

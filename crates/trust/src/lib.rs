@@ -48,7 +48,7 @@ pub use error::{Error, Problem};
 pub use kinds::DataKind;
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
-pub use session::{ABSOLUTE, IDLE, Session};
+pub use session::{ABSOLUTE, IDLE, PROVED_FOR, Proof, Session};
 
 pub use kith_store::{
     AuditEntry, AuditFields, AuditReport, CheckReport, Job, Occupancy, Origin, OutboxMessage, Receipt, Settle,

@@ -212,7 +212,10 @@ fn practitioner(service: &Service, staff: &Staff) -> Value {
         "resourceType": "Practitioner",
         "id": staff.practitioner_id,
         "meta": test_profile("Practitioner"),
-        "identifier": [{ "system": register, "value": number, "assigner": { "display": "Invented for the twin" } }],
+        "identifier": [
+            { "system": register, "value": number, "assigner": { "display": "Invented for the twin" } },
+            { "system": system::SDS_USER, "value": format!("999{:09}", compact(staff.number)), "assigner": { "display": "Invented for the twin" } }
+        ],
         "active": true,
         "name": [{ "use": "official", "family": family, "given": [given], "prefix": [prefix] }],
         "gender": if staff.female { "female" } else { "male" },

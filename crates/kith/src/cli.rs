@@ -38,6 +38,30 @@ pub struct Global {
     /// A proxy in front speaks TLS: cookies are Secure and HSTS is sent.
     #[arg(long, global = true, env = "KITH_TLS", hide = true)]
     pub tls: bool,
+    /// Where browsers reach this site.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_PUBLIC_URL", hide = true)]
+    pub public_url: Option<String>,
+    /// The OpenID provider for people.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_PEOPLE_ISSUER", hide = true)]
+    pub people_issuer: Option<String>,
+    /// This site's client id at the provider for people.
+    #[arg(long, global = true, value_name = "ID", env = "KITH_PEOPLE_CLIENT", hide = true)]
+    pub people_client: Option<String>,
+    /// File with this site's key or secret at the provider for people.
+    #[arg(long, global = true, value_name = "FILE", env = "KITH_PEOPLE_KEY", hide = true)]
+    pub people_key: Option<PathBuf>,
+    /// The OpenID provider for staff.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_STAFF_ISSUER", hide = true)]
+    pub staff_issuer: Option<String>,
+    /// This site's client id at the provider for staff.
+    #[arg(long, global = true, value_name = "ID", env = "KITH_STAFF_CLIENT", hide = true)]
+    pub staff_client: Option<String>,
+    /// File with this site's key or secret at the provider for staff.
+    #[arg(long, global = true, value_name = "FILE", env = "KITH_STAFF_KEY", hide = true)]
+    pub staff_key: Option<PathBuf>,
+    /// Accounts of this site may sign in.
+    #[arg(long, global = true, env = "KITH_ACCOUNTS", hide = true)]
+    pub accounts: bool,
     /// Wait for the disk at every commit.
     #[arg(long, global = true, value_name = "BOOL", env = "KITH_DURABLE", hide = true)]
     pub durable: Option<bool>,

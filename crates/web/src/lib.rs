@@ -26,22 +26,24 @@
 pub mod about;
 pub mod assets;
 pub mod chart;
-pub mod demo;
 mod error;
 pub mod filters;
 pub mod form;
 pub mod gallery;
 mod help;
 pub mod layers;
+pub mod limits;
 pub mod person;
 pub mod record_view;
 pub mod render;
 pub mod reply;
 pub mod router;
 pub mod session;
+pub mod sign_in;
 pub mod signed;
 pub mod state;
 pub mod team;
 
 pub use router::router;
+pub use sign_in::SignIn;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

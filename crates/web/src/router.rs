@@ -6,14 +6,14 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, demo, gallery, help, person, signed, team};
+use crate::{about, gallery, help, person, sign_in, signed, team};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     let mut pages = Router::new();
-    for (path, methods) in
-        public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes())
-    {
+    let providers = state.sign_in.demo.as_ref().filter(|_| site.demo).map(sign_in::DemoProviders::router);
+    let own = person::routes().into_iter().chain(help::routes()).chain(team::routes()).chain(sign_in::own_routes());
+    for (path, methods) in public(&state).into_iter().chain(own) {
         pages = pages.route(path, methods);
     }
     let mut pages = pages
@@ -23,17 +23,21 @@ pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     if site.demo {
         pages = pages.merge(gallery::router());
     }
+    if let Some(providers) = providers {
+        pages = pages.merge(providers);
+    }
     layers(pages, site)
 }
 
 /// Pages that need no sign-in.
 fn public(state: &AppState) -> Routes {
     let mut routes = about::routes();
-    routes.extend(if state.demo.is_some() { demo::routes() } else { demo::closed() });
+    routes.extend(sign_in::routes(&state.sign_in));
     routes
 }
 
 /// Every path that is somebody's own: for the test that each refuses a stranger.
 pub fn guarded_paths() -> Vec<&'static str> {
-    person::routes().into_iter().chain(help::routes()).chain(team::routes()).map(|(path, _)| path).collect()
+    let own = person::routes().into_iter().chain(help::routes()).chain(team::routes()).chain(sign_in::own_routes());
+    own.map(|(path, _)| path).collect()
 }

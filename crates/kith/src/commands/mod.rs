@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod morning;
 mod serve;
+mod sign_in;
 mod story;
 mod token;
 

@@ -58,7 +58,8 @@ pub async fn choose(State(provider): State<Provider>, RawForm(body): RawForm) ->
 
 fn answer(provider: &Provider, request: Request) -> Response {
     if !known(provider, &request) {
-        return (StatusCode::BAD_REQUEST, "This client, or its address to go back to, is not known here.").into_response();
+        return (StatusCode::BAD_REQUEST, "This client, or its address to go back to, is not known here.")
+            .into_response();
     }
     if let Some(error) = fault(&request) {
         return back(provider, &request, &[("error", error)]);
@@ -96,10 +97,7 @@ fn back(provider: &Provider, request: &Request, say: &[(&str, &str)]) -> Respons
     let Ok(mut to) = url::Url::parse(&request.redirect_uri) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    to.query_pairs_mut()
-        .extend_pairs(say)
-        .append_pair("state", &request.state)
-        .append_pair("iss", provider.issuer());
+    to.query_pairs_mut().extend_pairs(say).append_pair("state", &request.state).append_pair("iss", provider.issuer());
     let same = url::Url::parse(provider.issuer()).is_ok_and(|issuer| issuer.origin() == to.origin());
     let to = if same { format!("{}?{}", to.path(), to.query().unwrap_or_default()) } else { to.to_string() };
     let mut response = StatusCode::SEE_OTHER.into_response();

@@ -61,12 +61,12 @@ pub struct SigningKey {
 impl SigningKey {
     pub fn generate(algorithm: Algorithm) -> Result<Self, KeyError> {
         let pair = match algorithm {
-            Algorithm::Es256 => Pair::Elliptic(
-                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?,
-            ),
-            Algorithm::Es384 => Pair::Elliptic(
-                EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(|_| KeyError)?,
-            ),
+            Algorithm::Es256 => {
+                Pair::Elliptic(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| KeyError)?)
+            }
+            Algorithm::Es384 => {
+                Pair::Elliptic(EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map_err(|_| KeyError)?)
+            }
             _ => Pair::Rsa(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError)?),
         };
         let public = match &pair {
@@ -113,11 +113,8 @@ impl SigningKey {
     /// As [`SigningKey::sign`], with a header that says something else: for tests of those who check it.
     pub fn sign_as(&self, named: &str, claims: &Value) -> Result<String, KeyError> {
         let header = json!({"typ": "JWT", "alg": named, "kid": self.id});
-        let text = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string())
-        );
+        let text =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
         let signature = self.signature(text.as_bytes())?;
         Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }

@@ -86,7 +86,8 @@ fn tokens(provider: &Provider, grant: &Grant) -> Option<Value> {
 }
 
 pub async fn info(State(provider): State<Provider>, headers: HeaderMap) -> Response {
-    let token = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let token =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     let kept = provider.kept();
     let identity = token
         .and_then(|token| kept.tokens.get(token))

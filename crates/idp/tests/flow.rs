@@ -109,7 +109,11 @@ async fn a_code_is_redeemed_once_by_its_client_with_its_verifier() {
 #[tokio::test]
 async fn nothing_is_sent_to_an_address_that_is_not_the_clients() {
     let provider = provider();
-    for change in [("redirect_uri", "https://evil.test/"), ("client_id", "other"), ("redirect_uri", "https://kith.test/sign-in/back/x")] {
+    for change in [
+        ("redirect_uri", "https://evil.test/"),
+        ("client_id", "other"),
+        ("redirect_uri", "https://kith.test/sign-in/back/x"),
+    ] {
         let answer = send(&provider, ask(&[change])).await;
         assert_eq!((answer.status, answer.to.as_str()), (StatusCode::BAD_REQUEST, ""), "{change:?}");
     }
@@ -118,7 +122,9 @@ async fn nothing_is_sent_to_an_address_that_is_not_the_clients() {
 #[tokio::test]
 async fn without_pkce_or_openid_there_is_an_error_and_no_code() {
     let provider = provider();
-    for change in [("code_challenge", ""), ("code_challenge_method", "plain"), ("scope", "profile"), ("response_type", "token")] {
+    for change in
+        [("code_challenge", ""), ("code_challenge_method", "plain"), ("scope", "profile"), ("response_type", "token")]
+    {
         let answer = send(&provider, ask(&[change])).await;
         assert!(answer.to.contains("error=") && !answer.to.contains("code="), "{change:?}: {}", answer.to);
     }

@@ -93,6 +93,11 @@ pub enum Command {
     },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
+    /// Accounts of this site, for places without NHS login or NHS Care Identity
+    Account {
+        #[command(subcommand)]
+        command: Account,
+    },
     /// Check and try pathways and other content files
     Content {
         #[command(subcommand)]
@@ -174,6 +179,37 @@ pub struct Token {
     /// Withdraw every token of a connected system instead (Device/…, as --list prints it)
     #[arg(long, value_name = "DEVICE", conflicts_with = "service")]
     pub withdraw: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Account {
+    /// Add an account and print its set-up code, once
+    Add {
+        /// Sign-in name: letters, digits and - _ . @
+        name: String,
+        /// The person it is for (Patient id)
+        #[arg(long, value_name = "PATIENT", conflicts_with = "post")]
+        person: Option<String>,
+        /// The member of staff's post it is for (PractitionerRole id)
+        #[arg(long, value_name = "ROLE")]
+        post: Option<String>,
+    },
+    /// Take password, app and recovery codes away, sign its holder out, and print a new set-up code
+    Reset {
+        /// Sign-in name
+        name: String,
+    },
+    /// List accounts, without names of people
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let nobody sign in with it any more
+    Disable {
+        /// Sign-in name
+        name: String,
+    },
 }
 
 #[derive(Subcommand)]

@@ -24,6 +24,7 @@
 //! ```
 
 mod access;
+mod account;
 mod actor;
 mod agreements;
 pub mod bundle;
@@ -38,8 +39,12 @@ mod scope;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod totp;
 
 pub use access::Access;
+pub use account::{
+    AccountOf, AccountView, Checked, PASSWORD_LEAST, PASSWORD_MOST, SETUP_LASTS, SetUp, password_problem,
+};
 pub use actor::{Actor, Purpose, Role};
 pub use agreements::{Action, Agreements, Answer, Question};
 pub use change::Change;

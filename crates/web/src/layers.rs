@@ -145,7 +145,8 @@ async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -
     let reference = request.extensions().get::<Reference>().cloned().unwrap_or_else(Reference::new);
     let path = request.uri().path().to_owned();
     let headers = request.headers();
-    let sent_visit = cookie(headers, &site.cookie_name(VISIT)).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
+    let sent_visit =
+        cookie(headers, &site.cookie_name(VISIT)).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
     let visit = sent_visit.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let visitor = Session::anonymous(&visit, &site.secret);
     let waiting = cookie(headers, &site.cookie_name(FLASH)).map(str::to_owned);

@@ -1,9 +1,11 @@
 //! How often one address or one identity may try: sign-in, identifying a person, finding a proxy.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
@@ -46,6 +48,69 @@ impl Limit {
     }
 }
 
+/// Waiting after wrong passwords: longer with each, never for ever, and counted so that nobody can make another wait.
+#[derive(Default)]
+pub struct Backoff(Mutex<HashMap<String, Failures>>);
+
+struct Failures {
+    count: u32,
+    last: Instant,
+}
+
+/// Wrong tries that cost no waiting; for all unknown browsers together, more.
+const FREE: u32 = 3;
+const FREE_FOR_ALL: u32 = 30;
+/// The longest wait after wrong tries from one place; and from all unknown browsers together.
+const LONGEST: Duration = Duration::from_mins(15);
+const LONGEST_FOR_ALL: Duration = Duration::from_mins(1);
+/// Failures are forgotten after this.
+const FORGIVEN: Duration = Duration::from_hours(1);
+
+impl Failures {
+    fn wait(&self, key: &str) -> Duration {
+        let all = key.starts_with("all|");
+        let (free, longest) = if all { (FREE_FOR_ALL, LONGEST_FOR_ALL) } else { (FREE, LONGEST) };
+        let over = self.count.saturating_sub(free);
+        if over == 0 { Duration::ZERO } else { Duration::from_secs(5 << (over - 1).min(10)).min(longest) }
+    }
+}
+
+impl Backoff {
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Failures>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many seconds are left to wait before any of these may try again.
+    pub fn wait(&self, keys: &[String]) -> Option<u64> {
+        let kept = self.kept();
+        keys.iter()
+            .filter_map(|key| {
+                let failures = kept.get(key)?;
+                failures.wait(key).checked_sub(failures.last.elapsed()).filter(|left| !left.is_zero())
+            })
+            .max()
+            .map(|left| left.as_secs() + 1)
+    }
+
+    pub fn failed(&self, keys: &[String]) {
+        let mut kept = self.kept();
+        kept.retain(|_, failures| failures.last.elapsed() < FORGIVEN);
+        for key in keys {
+            let failures = kept.entry(key.clone()).or_insert(Failures { count: 0, last: Instant::now() });
+            failures.count += 1;
+            failures.last = Instant::now();
+        }
+    }
+
+    /// They were right: what was wrong before from here does not count any more.
+    pub fn cleared(&self, keys: &[String]) {
+        let mut kept = self.kept();
+        for key in keys.iter().filter(|key| !key.starts_with("all|")) {
+            kept.remove(key);
+        }
+    }
+}
+
 /// The limits of the pages.
 pub struct Limits {
     /// Beginning to sign in, by address.
@@ -56,6 +121,8 @@ pub struct Limits {
     pub identify: Limit,
     /// People looking for somebody to act for them, by person.
     pub find_proxy: Limit,
+    /// Wrong passwords and codes.
+    pub backoff: Backoff,
 }
 
 impl Default for Limits {
@@ -66,6 +133,7 @@ impl Default for Limits {
             password: Limit::new(20, 10),
             identify: Limit::new(20, 20),
             find_proxy: Limit::new(5, 1),
+            backoff: Backoff::default(),
         }
     }
 }
@@ -128,6 +196,28 @@ mod tests {
         assert!(limit.attempt("b").is_ok(), "somebody else is not held up");
     }
 
+    #[test]
+    fn wrong_tries_wait_longer_and_nobody_elsewhere_can_lock_the_holder_out() {
+        let backoff = Backoff::default();
+        let from = |place: &str| vec![format!("from|ada|{place}"), "all|ada".to_owned()];
+        let device = vec!["device|ada|1".to_owned()];
+        for _ in 0..FREE {
+            backoff.failed(&from("a"));
+        }
+        assert_eq!(backoff.wait(&from("a")), None, "slips cost nothing");
+        backoff.failed(&from("a"));
+        assert!(backoff.wait(&from("a")).is_some_and(|seconds| seconds <= 6));
+        for _ in 0..100 {
+            backoff.failed(&from("a"));
+        }
+        assert!(backoff.wait(&from("a")).is_some_and(|s| s > 600 && s <= 901), "{:?}", backoff.wait(&from("a")));
+        assert!(backoff.wait(&from("b")).is_some_and(|s| s <= 61), "a new browser waits a minute at most");
+        assert_eq!(backoff.wait(&device), None, "the holder's own browser does not wait for others");
+        backoff.failed(&device);
+        backoff.cleared(&device);
+        assert_eq!(backoff.wait(&device), None);
+    }
+
     async fn address(site: bool, peer: &str, forwarded: &[&str]) -> String {
         let mut request = Request::builder();
         for line in forwarded {
@@ -142,7 +232,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_cannot_choose_the_address_it_is_counted_by() {
-        assert_eq!(address(false, "192.0.2.1:5", &["203.0.113.9"]).await, "192.0.2.1", "no proxy of ours: header unread");
+        assert_eq!(
+            address(false, "192.0.2.1:5", &["203.0.113.9"]).await,
+            "192.0.2.1",
+            "no proxy of ours: header unread"
+        );
         assert_eq!(address(true, "10.0.0.1:5", &["203.0.113.9, 198.51.100.7"]).await, "198.51.100.7");
         assert_eq!(address(true, "10.0.0.1:5", &["1.1.1.1", "198.51.100.7"]).await, "198.51.100.7");
         assert_eq!(address(true, "10.0.0.1:5", &["nonsense"]).await, "10.0.0.1");

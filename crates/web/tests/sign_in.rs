@@ -54,7 +54,9 @@ async fn an_answer_for_another_sign_in_lets_nobody_in() {
     assert_eq!(attacker.get(&answer).await.location(), "/");
     let mut again = attacker.clone();
     assert_eq!(again.get(&answer).await.status, StatusCode::BAD_REQUEST);
-    for broken in ["/sign-in/back", "/sign-in/back?code=x", "/sign-in/back?state=x&code=y", "/sign-in/back?error=access_denied"] {
+    for broken in
+        ["/sign-in/back", "/sign-in/back?code=x", "/sign-in/back?state=x&code=y", "/sign-in/back?error=access_denied"]
+    {
         assert_eq!(Browser::new(&place).get(broken).await.status, StatusCode::BAD_REQUEST, "{broken}");
     }
 }
@@ -73,7 +75,9 @@ async fn a_sign_in_begun_long_ago_comes_to_nothing() {
 #[tokio::test]
 async fn an_answer_with_a_changed_code_or_state_is_refused() {
     let place = place().await;
-    for (part, with) in [("code=", "code=x"), ("state=", "state=x"), ("iss=https%3A%2F%2Fdemo", "iss=https%3A%2F%2Fevil")] {
+    for (part, with) in
+        [("code=", "code=x"), ("state=", "state=x"), ("iss=https%3A%2F%2Fdemo", "iss=https%3A%2F%2Fevil")]
+    {
         let mut browser = begun(&place, "staff:0").await;
         browser.follow().await;
         let answer = browser.page.location().replacen(part, with, 1);
@@ -90,7 +94,7 @@ async fn who_has_not_proved_who_they_are_gets_no_record_and_is_told_what_to_do()
     browser.through_provider().await;
     assert_eq!(browser.page.status, StatusCode::FORBIDDEN);
     browser.page.says("Prove who you are to see your record").says("phone or visit your practice");
-    browser.page.says("/sign-in/with/nhs-login").says_not("Marsden").says_not("999 000");
+    browser.page.says("nhs-login?next=").says_not("Marsden").says_not("999 000");
     assert_eq!(browser.get("/").await.location(), "/sign-in");
 }
 

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod account;
 mod audit;
 mod check;
 mod content;
@@ -29,6 +30,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Check { json } => check::run(json, &config).await,
         Command::Audit { command } => audit::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
+        Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Config => {
             print!("{}", config::describe());

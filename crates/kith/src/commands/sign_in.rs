@@ -14,7 +14,9 @@ pub async fn ways(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::
         None => RoleMap::built_in()?,
     };
     if let Some(demo) = demo {
-        return SignIn::demonstration(door, demo, roles).await.context("the demonstration's sign-in could not be set up");
+        return SignIn::demonstration(door, demo, roles)
+            .await
+            .context("the demonstration's sign-in could not be set up");
     }
     let mut ways = SignIn::closed(roles);
     if let Some(people) = &config.people_login {

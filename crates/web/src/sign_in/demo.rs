@@ -52,7 +52,11 @@ impl DemoProviders {
 
     fn add(&self, people: bool, reference: &str, identity: Identity) {
         let key = identity.key.clone();
-        if people { self.people.add(identity) } else { self.staff.add(identity) }
+        if people {
+            self.people.add(identity)
+        } else {
+            self.staff.add(identity)
+        }
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).insert(reference.to_owned(), key);
     }
 
@@ -72,7 +76,8 @@ pub(super) async fn open(door: &Door, demo: &Demo, roles: RoleMap) -> Result<Sig
             .map_err(|e| SignInError::Key(e.to_string()))
     };
     // NHS login and CIS2 sign with RSA; one of the two shows that the other kind of key works as well.
-    let (people, staff) = (provider(Means::NhsLogin, Algorithm::Es256)?, provider(Means::CareIdentity, Algorithm::Rs256)?);
+    let (people, staff) =
+        (provider(Means::NhsLogin, Algorithm::Es256)?, provider(Means::CareIdentity, Algorithm::Rs256)?);
     let client = |means: Means, idp: &kith_idp::Provider| {
         let transport = Transport::within(idp.router());
         Provider::new(means, idp.issuer(), CLIENT, Credential::Secret(secret.clone()), &back, transport)
@@ -107,7 +112,13 @@ async fn fill(kith: &Access, demo: &Demo, roles: &RoleMap, providers: &mut DemoP
             providers.add(true, &format!("Patient/{}", person.patient_id), identity);
             if person.key == "sore-throat" {
                 // Somebody who has not proved who they are, for the page that says so.
-                providers.people.add(as_person("unproved", patient, &person.label, "has not proved who they are", "P5"));
+                providers.people.add(as_person(
+                    "unproved",
+                    patient,
+                    &person.label,
+                    "has not proved who they are",
+                    "P5",
+                ));
             }
         }
     }

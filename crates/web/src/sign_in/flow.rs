@@ -416,8 +416,12 @@ pub(super) async fn again(
 ) -> WebResult<Response> {
     let Some(Extension(signed)) = signed else { return Ok(Reply::to("/sign-in").into_response()) };
     state.sign_in.limits.sign_in.check(&address.0)?;
-    let means = signed.session.proof.as_ref().and_then(|proof| Means::from_code(&proof.means));
-    match means {
+    let means = signed.session.proof.as_ref().map(|proof| proof.means.as_str());
+    if means == Some(super::account::MEANS) {
+        let query = serde_html_form::to_string([("next", local(&wanted.next)), ("again", "1")]).unwrap_or_default();
+        return Ok(Reply::to(format!("/sign-in/account?{query}")).into_response());
+    }
+    match means.and_then(Means::from_code) {
         Some(means) => {
             let hint = state.sign_in.demo.as_ref().and_then(|demo| demo.hint_of(&signed.session.actor));
             send(&state, &site, means, &wanted.next, hint.as_deref(), true).await
@@ -441,7 +445,6 @@ pub(super) async fn sign_out(
     Ok(response)
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -452,8 +455,16 @@ mod tests {
             assert_eq!(local(ours), ours);
         }
         for elsewhere in [
-            "https://evil.example/", "//evil.example", "/\\evil.example", "\\/evil", "javascript:alert(1)", "", "evil",
-            "/a\r\nSet-Cookie: x", "/\u{e9}", "/ evil",
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil",
+            "javascript:alert(1)",
+            "",
+            "evil",
+            "/a\r\nSet-Cookie: x",
+            "/\u{e9}",
+            "/ evil",
         ] {
             assert_eq!(local(elsewhere), "/", "{elsewhere:?}");
         }

@@ -1,6 +1,7 @@
 //! Who you are: signing in with NHS login (people), NHS Care Identity (staff), or an account of this site; choosing a
 //! role; proving it again before something sensitive; and one's own sessions.
 
+mod account;
 mod carried;
 mod demo;
 mod flow;
@@ -92,6 +93,9 @@ pub(crate) fn routes(ways: &SignIn) -> Routes {
         ("/sign-in/role", get(flow::roles).post(flow::choose_role)),
         ("/sign-in/again", get(flow::again)),
     ];
+    if ways.accounts {
+        routes.extend(account::routes());
+    }
     routes.push(if ways.demo.is_some() {
         ("/sign-in", get(demo::show).post(demo::sign_in))
     } else {

@@ -39,10 +39,8 @@ pub(super) async fn of(state: &AppState, verified: &Verified) -> WebResult<Perso
         .and_then(|q| q.where_("identifier", &format!("{}|{}", system::NHS_NUMBER, number.as_str())))
         .map_err(WebError::internal)?;
     let found = state.door.system("Kith sign-in").search(&query).await?;
-    let theirs = found
-        .entries
-        .iter()
-        .find(|entry| views::Patient::of(&entry.value).and_then(|p| p.birth_date()) == Some(born));
+    let theirs =
+        found.entries.iter().find(|entry| views::Patient::of(&entry.value).and_then(|p| p.birth_date()) == Some(born));
     Ok(match theirs {
         Some(entry) => {
             let name = crate::person::full_name(&entry.value);

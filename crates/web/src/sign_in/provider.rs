@@ -137,8 +137,7 @@ struct AnyClaims {
 
 impl AdditionalClaims for AnyClaims {}
 
-type AnyIdToken =
-    IdToken<AnyClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
+type AnyIdToken = IdToken<AnyClaims, CoreGenderClaim, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm>;
 
 #[derive(Deserialize)]
 struct Tokens {
@@ -343,11 +342,7 @@ impl Provider {
         serde_json::to_value(claims).map_err(|e| ProviderError::Untrue(e.to_string()))
     }
 
-    async fn information(
-        &self,
-        metadata: &CoreProviderMetadata,
-        token: &str,
-    ) -> Result<Option<Value>, ProviderError> {
+    async fn information(&self, metadata: &CoreProviderMetadata, token: &str) -> Result<Option<Value>, ProviderError> {
         let Some(endpoint) = metadata.userinfo_endpoint() else { return Ok(None) };
         let bearer = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| ProviderError::Untrue("the access token cannot be sent".to_owned()))?;
@@ -373,8 +368,7 @@ fn assertion(key: &RsaKeyPair, client: &str, audience: &str) -> Result<String, P
         "iss": client, "sub": client, "aud": audience, "jti": Uuid::new_v4().to_string(), "iat": now, "exp": now + 300,
     });
     let header = json!({"typ": "JWT", "alg": "RS512"});
-    let text =
-        format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(claims.to_string()));
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(&RSA_PKCS1_SHA512, &SystemRandom::new(), text.as_bytes(), &mut signature)
         .map_err(|_| ProviderError::Credential)?;

@@ -33,12 +33,17 @@ pub(super) enum Staff {
 /// The assurance level of a claim: a number from 1 to 3, as text or number.
 fn level(claims: &Value, name: &str) -> u8 {
     let claim = &claims[name];
-    claim.as_str().and_then(|t| t.parse().ok()).or_else(|| claim.as_u64().and_then(|n| u8::try_from(n).ok())).unwrap_or(0)
+    claim
+        .as_str()
+        .and_then(|t| t.parse().ok())
+        .or_else(|| claim.as_u64().and_then(|n| u8::try_from(n).ok()))
+        .unwrap_or(0)
 }
 
 /// The proof in short, if it is strong enough: `AAL3 ID3`.
 pub(super) fn proved_level(claims: &Value, least: Assurance) -> Option<String> {
-    let (identity, authentication) = (level(claims, "id_assurance_level"), level(claims, "authentication_assurance_level"));
+    let (identity, authentication) =
+        (level(claims, "id_assurance_level"), level(claims, "authentication_assurance_level"));
     (identity >= least.identity && authentication >= least.authentication)
         .then(|| format!("AAL{authentication} ID{identity}"))
 }
@@ -86,12 +91,7 @@ pub(super) async fn of(state: &AppState, verified: &Verified) -> WebResult<Staff
 }
 
 /// The member of staff as the record knows them: by their national number; new here, they are added.
-async fn practitioner(
-    kith: &Access,
-    directory: &Directory,
-    uid: &str,
-    claims: &Value,
-) -> WebResult<(String, String)> {
+async fn practitioner(kith: &Access, directory: &Directory, uid: &str, claims: &Value) -> WebResult<(String, String)> {
     let query = Query::new("Practitioner")
         .and_then(|q| q.where_("identifier", &format!("{}|{uid}", system::SDS_USER)))
         .map_err(WebError::internal)?;
@@ -133,7 +133,8 @@ pub(super) fn post(directory: &Directory, practitioner: &str, name: &str, role: 
         acts_for.extend(directory.services_of(place).map(|service| service.reference.clone()));
     }
     let words = role.words();
-    let capital: String = words.chars().next().into_iter().flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect();
+    let capital: String =
+        words.chars().next().into_iter().flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect();
     Post {
         label: format!("{capital} at {organisation}"),
         actor: Actor {

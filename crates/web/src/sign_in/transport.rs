@@ -110,8 +110,7 @@ async fn over_network(
     parts.headers.insert(header::HOST, host_header);
     let request = Request::from_parts(parts, Full::new(bytes::Bytes::from(body)));
     let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let stream =
-        TcpStream::connect((bare.as_str(), port)).await.map_err(|_| TransportError("it cannot be reached"))?;
+    let stream = TcpStream::connect((bare.as_str(), port)).await.map_err(|_| TransportError("it cannot be reached"))?;
     if https {
         let name = ServerName::try_from(bare).map_err(|_| TransportError("its address is not a name"))?;
         let stream = TlsConnector::from(Arc::clone(tls))

@@ -61,6 +61,7 @@ pub fn purpose_of(role: Role) -> Purpose {
     match role {
         Role::Person => Purpose::OwnRecord,
         Role::PrivacyOfficer => Purpose::Audit,
+        Role::SafetyOfficer => Purpose::Safety,
         Role::System | Role::Machine => Purpose::Operations,
         role if role.is_clinical() => Purpose::DirectCare,
         _ => Purpose::Administration,

@@ -155,7 +155,8 @@ fn own_services(actor: &Actor, directory: &Directory) -> Vec<Choice> {
 /// Every service that `fits`, by kind, each kind in order of name.
 fn services_by_kind(directory: &Directory, fits: impl Fn(&kith_directory::Service) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut services: Vec<_> = directory.services().filter(|service| fits(service)).collect();
+    let mut services: Vec<_> =
+        directory.services().filter(|service| service.kind != "clinical-safety" && fits(service)).collect();
     services.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     for service in services {
         let label = capital(service.kind_words());

@@ -34,8 +34,8 @@ pub use help::{Asked, HelpRequest};
 pub use kind::{Priority, State, TaskKind, Urgency};
 pub use referral::{Outcome, Person, ReferralRequest, RequestKind};
 pub use service::{
-    Referred, accept, answer, call_off, claim, complete, hand_to_colleague, hand_to_team, record_encounter, refer,
-    refer_again, release, return_with, start,
+    Referred, accept, answer, call_off, claim, complete, hand_to_colleague, hand_to_team, record_encounter,
+    record_encounter_once, refer, refer_again, refer_once, release, return_with, start,
 };
 pub use work::{Refusal, Work};
 pub use worklist::{Filter, Worklist, worklist};

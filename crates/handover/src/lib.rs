@@ -6,6 +6,7 @@
 //! - [`referral`]: requests from one team to another, and how they close (pure);
 //! - [`help`]: a person's request that nothing bookable meets;
 //! - [`encounter`], [`observation`]: writing down that somebody was seen (pure);
+//! - [`learning`]: what went wrong with Kith, and what came of it;
 //! - [`worklist`]: one list for all of it;
 //! - the functions of this crate itself do these things through `kith_trust::Access`, each as one change.
 //!
@@ -21,6 +22,7 @@ pub mod encounter;
 mod error;
 pub mod help;
 pub mod kind;
+pub mod learning;
 pub mod observation;
 pub mod referral;
 mod service;

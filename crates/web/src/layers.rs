@@ -139,6 +139,7 @@ const FLASH_SECONDS: u32 = 300;
 async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let reference = request.extensions().get::<Reference>().cloned().unwrap_or_else(Reference::new);
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned()).unwrap_or_default();
     let headers = request.headers();
     let sent_visit = cookie(headers, VISIT).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
     let visit = sent_visit.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
@@ -176,7 +177,7 @@ async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -
         if !known && sent_visit.is_none() {
             cookies.push(set_cookie(&site, VISIT, &visit, 12 * 60 * 60));
         }
-        let frame = Value::from_object(Frame { site: Arc::clone(&site), session, path, flash, reference });
+        let frame = Value::from_object(Frame { site: Arc::clone(&site), session, path, route, flash, reference });
         response = rendered(&site, &page, frame, response.into_parts().0.headers);
     }
     for value in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
@@ -238,6 +239,8 @@ struct Frame {
     site: Arc<Site>,
     session: Session,
     path: String,
+    /// The pattern of the path, without anybody's id; empty where none fits.
+    route: String,
     flash: Option<Flash>,
     reference: Reference,
 }
@@ -254,6 +257,7 @@ impl Object for Frame {
             "demo" => Value::from(self.site.demo),
             "assets" => Value::from(assets::base()),
             "path" => Value::from(self.path.as_str()),
+            "went_wrong" => Value::from(crate::went_wrong::address(&self.route, &self.path)),
             "viewer" => self.session.viewer.as_ref().map_or(Value::UNDEFINED, view),
             "flash" => self.flash.as_ref().map_or(Value::UNDEFINED, view),
             "reference" => Value::from(self.reference.0.as_str()),

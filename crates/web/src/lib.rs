@@ -33,6 +33,7 @@ pub mod form;
 pub mod gallery;
 mod help;
 pub mod layers;
+mod learning;
 pub mod person;
 pub mod record_view;
 pub mod render;
@@ -42,6 +43,7 @@ pub mod session;
 pub mod signed;
 pub mod state;
 pub mod team;
+mod went_wrong;
 
 pub use router::router;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

@@ -7,6 +7,7 @@ mod demo;
 mod export;
 mod import;
 mod morning;
+mod safety;
 mod serve;
 mod story;
 mod token;
@@ -29,6 +30,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
         Command::Content { command } => content::run(command, &config),
+        Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());
             Ok(ExitCode::SUCCESS)

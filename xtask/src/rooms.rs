@@ -8,6 +8,7 @@ use crate::tree::{Fault, Tree};
 /// The rooms from the ground up: a crate may use those before it, never those after.
 const ROOMS: [&str; 18] = [
     "fhir",
+    "safety",
     "store",
     "trust",
     "directory",

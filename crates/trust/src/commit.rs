@@ -57,7 +57,12 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     return access.refuse_write(Some(id), "a person is not deleted", !known).await;
                 }
                 let answer = match &person {
-                    None => only_kith_or_scope(access, kind),
+                    None => {
+                        let stored = access.inner.store.read(kind, id).await?.and_then(|s| s.value);
+                        stored
+                            .and_then(|value| access.decide_impersonal(Action::Write, kind, &value))
+                            .unwrap_or_else(|| only_kith_or_scope(access, kind))
+                    }
                     Some(patient) => {
                         let stored = access.inner.store.read(kind, id).await?;
                         let data =
@@ -173,6 +178,20 @@ fn only_kith_or_scope(access: &Access, kind: &str) -> crate::agreements::Answer 
 
 /// Decides a write to what belongs to no person. A booking may turn its Slot's status and nothing else of it.
 async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: bool) -> Result<String, Error> {
+    if prepared.kind == "Task" {
+        // What is replaced counts as much as what replaces it.
+        let stored = access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value);
+        let guarded = [stored.as_deref(), Some(value)].into_iter().flatten();
+        let answers: Vec<_> =
+            guarded.filter_map(|v| access.decide_impersonal(Action::Write, prepared.kind, v)).collect();
+        if let Some(answer) = answers.iter().find(|a| !a.allowed).or(answers.first()) {
+            return if answer.allowed {
+                Ok(answer.decided_by.clone())
+            } else {
+                access.refuse_write(None, &answer.decided_by, stored.is_some()).await
+            };
+        }
+    }
     if prepared.kind == "Slot" && books && !matches!(access.actor().role, Role::System | Role::Machine) {
         let stored = access.inner.store.read("Slot", &prepared.id).await?.and_then(|s| s.value);
         if let Some(before) = stored {

@@ -50,7 +50,7 @@ pub use agreements::{Action, Agreements, Answer, Question};
 pub use change::Change;
 pub use door::{Door, DoorConfig};
 pub use error::{Error, Problem};
-pub use kinds::DataKind;
+pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, PROVED_FOR, Proof, Session};

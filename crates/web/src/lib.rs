@@ -32,6 +32,7 @@ pub mod form;
 pub mod gallery;
 mod help;
 pub mod layers;
+mod learning;
 pub mod limits;
 pub mod person;
 pub mod record_view;
@@ -43,6 +44,7 @@ pub mod sign_in;
 pub mod signed;
 pub mod state;
 pub mod team;
+mod went_wrong;
 
 pub use router::router;
 pub use sign_in::SignIn;

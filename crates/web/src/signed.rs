@@ -60,6 +60,7 @@ pub fn purpose_of(role: Role) -> Purpose {
     match role {
         Role::Person => Purpose::OwnRecord,
         Role::PrivacyOfficer => Purpose::Audit,
+        Role::SafetyOfficer => Purpose::Safety,
         Role::System | Role::Machine => Purpose::Operations,
         role if role.is_clinical() => Purpose::DirectCare,
         _ => Purpose::Administration,
@@ -252,5 +253,14 @@ impl FromRequestParts<AppState> for Staff {
         }
         let proved = signed.session.recently_proved(signed.access.now());
         Ok(Self { access: signed.access, handle: signed.session.handle, proved })
+    }
+}
+
+impl FromRequestParts<AppState> for Signed {
+    type Rejection = Response;
+
+    /// Anybody who is signed in, person or staff.
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Response> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| sign_in_first(parts))
     }
 }

@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod import;
 mod morning;
+mod safety;
 mod serve;
 mod sign_in;
 mod story;
@@ -32,6 +33,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::run(args, &config).await,
         Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
+        Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());
             Ok(ExitCode::SUCCESS)

@@ -23,6 +23,14 @@ pub struct Place {
     pub door: TestDoor,
 }
 
+impl Place {
+    /// Whether its pages tell browsers to stay on TLS.
+    pub async fn app_has_hsts(&self) -> bool {
+        let request = Request::get("/sign-in").body(Body::empty()).unwrap();
+        self.app.clone().oneshot(request).await.unwrap().headers().contains_key("strict-transport-security")
+    }
+}
+
 /// The day all of it happens: a Monday, 10am in London.
 pub const NOW: &str = "2026-11-23T10:00:00Z";
 
@@ -31,6 +39,19 @@ pub async fn place() -> Place {
     door.set_clock(Some(NOW.parse().unwrap()));
     let state = state(&door).await;
     let site = Site::new(true, false, [3; 32]).unwrap();
+    Place { app: kith_web::router(state, &site), door }
+}
+
+/// The same neighbourhood behind a site in earnest: accounts of its own, TLS in front, no choice of who to be.
+pub async fn in_earnest(tls: bool) -> Place {
+    let door = door().await.unwrap();
+    door.set_clock(Some(NOW.parse().unwrap()));
+    let mut state = state(&door).await;
+    state.demo = None;
+    let mut ways = SignIn::closed(RoleMap::built_in().unwrap());
+    ways.accounts = true;
+    state.sign_in = Arc::new(ways);
+    let site = Site::new(false, tls, [4; 32]).unwrap();
     Place { app: kith_web::router(state, &site), door }
 }
 

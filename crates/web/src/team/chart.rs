@@ -47,6 +47,8 @@ pub(super) struct Can {
     pub write_clinical: bool,
     pub message: bool,
     pub book: bool,
+    /// How they are reached and seen, and who acts for them.
+    pub change_details: bool,
 }
 
 /// What every page of a record shows.
@@ -104,6 +106,7 @@ impl Chart {
             write_clinical: access.may(id, Action::Write, DataKind::Clinical).await?,
             message: access.may(id, Action::Write, DataKind::Correspondence).await?,
             book: access.may(id, Action::Book, DataKind::Administrative).await?,
+            change_details: access.may(id, Action::Write, DataKind::Demographics).await?,
         };
         let (since, first_look) = look(&access, id, now).await?;
         Ok(Self { access, record, directory, now, can, since, first_look })

@@ -26,6 +26,7 @@
 pub mod about;
 pub mod assets;
 pub mod chart;
+mod conversation;
 pub mod demo;
 mod error;
 pub mod filters;
@@ -35,8 +36,8 @@ mod help;
 pub mod layers;
 mod learning;
 pub mod person;
-pub mod preferences_form;
-mod record_view;
+mod preferences_form;
+pub mod record_view;
 pub mod render;
 pub mod reply;
 pub mod router;

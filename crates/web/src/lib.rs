@@ -26,6 +26,7 @@
 pub mod about;
 pub mod assets;
 pub mod chart;
+mod conversation;
 mod error;
 pub mod filters;
 pub mod form;
@@ -35,6 +36,7 @@ pub mod layers;
 mod learning;
 pub mod limits;
 pub mod person;
+mod preferences_form;
 pub mod record_view;
 pub mod render;
 pub mod reply;

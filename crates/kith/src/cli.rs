@@ -41,6 +41,12 @@ pub struct Global {
     /// Wait for the disk at every commit.
     #[arg(long, global = true, value_name = "BOOL", env = "KITH_DURABLE", hide = true)]
     pub durable: Option<bool>,
+    /// Folder of key files.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_KEYS", hide = true)]
+    pub keys: Option<PathBuf>,
+    /// Folder of the signed checkpoints of the audit chain.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_CHECKPOINTS", hide = true)]
+    pub checkpoints: Option<PathBuf>,
     /// What is logged.
     #[arg(long, global = true, value_name = "FILTER", env = "KITH_LOG", hide = true)]
     pub log: Option<String>,
@@ -66,6 +72,11 @@ pub enum Command {
     Audit {
         #[command(subcommand)]
         command: Audit,
+    },
+    /// The keys that seal attachments and sign the audit
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
     },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
@@ -119,11 +130,31 @@ pub struct Export {
 
 #[derive(Subcommand)]
 pub enum Audit {
-    /// Walk the chain: finds any altered, missing or reordered entry and names the first
+    /// Walk the chain and its signed checkpoints: finds any altered, missing or reordered entry and names the first
     Verify {
+        /// Also hold the chain against a copy of the checkpoints kept elsewhere
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Sign where the chain stands now, outside the database
+    Checkpoint,
+    /// Print entries as FHIR R4 AuditEvents, one JSON object a line, oldest first
+    Export {
+        /// After this sequence number
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// Of one person (a Patient id)
+        #[arg(long, value_name = "ID")]
+        person: Option<String>,
+        /// From this moment (2026-11-21T00:00:00Z)
+        #[arg(long, value_name = "TIME")]
+        from: Option<jiff::Timestamp>,
+        /// Before this moment
+        #[arg(long, value_name = "TIME")]
+        until: Option<jiff::Timestamp>,
     },
     /// Print entries as JSON lines, oldest first, without names
     List {
@@ -134,6 +165,18 @@ pub enum Audit {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+}
+
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Master keys by name, with how many people's attachments each seals, and the public key of the audit. Never a secret
+    List {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new master key and put every person's attachments under it, beside a running server
+    Rotate,
 }
 
 #[derive(Args)]

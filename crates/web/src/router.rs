@@ -6,13 +6,13 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, demo, gallery, help, person, signed, team};
+use crate::{about, demo, gallery, governance, help, person, signed, team};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     let mut pages = Router::new();
     for (path, methods) in
-        public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes())
+        public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes()).chain(governance::routes())
     {
         pages = pages.route(path, methods);
     }
@@ -35,5 +35,5 @@ fn public(state: &AppState) -> Routes {
 
 /// Every path that is somebody's own: for the test that each refuses a stranger.
 pub fn guarded_paths() -> Vec<&'static str> {
-    person::routes().into_iter().chain(help::routes()).chain(team::routes()).map(|(path, _)| path).collect()
+    person::routes().into_iter().chain(help::routes()).chain(team::routes()).chain(governance::routes()).map(|(path, _)| path).collect()
 }

@@ -162,15 +162,23 @@ impl Preferences {
                 .and_then(|t| text(t, "/value"))
                 .map(str::to_owned)
         };
+        let interpreter = extension(patient, system::EXT_INTERPRETER_REQUIRED)
+            .and_then(|e| e.get("valueBoolean")?.as_bool())
+            .unwrap_or(false);
+        // Other systems flag an interpreter beside the element that says so: it is one need, and is said once.
+        let said_already = |need: &AccessNeed| interpreter && need.text.to_lowercase().starts_with("interpreter");
         Self {
             channel: extension(patient, system::EXT_CONTACT_PREFERENCE)
                 .and_then(|e| text(e, "/valueCode"))
                 .and_then(Channel::from_code),
             language: language_of(patient).map(str::to_owned),
-            interpreter: extension(patient, system::EXT_INTERPRETER_REQUIRED)
-                .and_then(|e| e.get("valueBoolean")?.as_bool())
-                .unwrap_or(false),
-            access_needs: flags.into_iter().filter(|f| is_access_need(f)).filter_map(access_need).collect(),
+            interpreter,
+            access_needs: flags
+                .into_iter()
+                .filter(|f| is_access_need(f))
+                .filter_map(access_need)
+                .filter(|need| !said_already(need))
+                .collect(),
             appointment: appointment_of(patient),
             mobile: phones(true),
             phone: phones(false),

@@ -181,7 +181,9 @@ pub fn read(path: &Path, ours: Option<&[u8; 32]>) -> Result<Vec<Checkpoint>, Str
             return Err(format!("checkpoint {number} is not signed with the key it names: it was forged or altered"));
         }
         if checkpoints.last().is_some_and(|last| last.seq > checkpoint.seq) {
-            return Err(format!("checkpoint {number} goes back behind the one before it: an older database was put in place"));
+            return Err(format!(
+                "checkpoint {number} goes back behind the one before it: an older database was put in place"
+            ));
         }
         key = Some(checkpoint.next_key.clone().unwrap_or_else(|| checkpoint.key.clone()));
         before = digest(line);

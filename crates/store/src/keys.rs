@@ -28,7 +28,8 @@ impl Secret {
     /// New, from the system's randomness.
     pub fn random() -> Result<Self, StoreError> {
         let mut bytes = [0; 32];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| StoreError::Key("there is no randomness to make one of".into()))?;
+        aws_lc_rs::rand::fill(&mut bytes)
+            .map_err(|_| StoreError::Key("there is no randomness to make one of".into()))?;
         Ok(Self(bytes))
     }
 
@@ -200,7 +201,10 @@ impl Keys {
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keys").field("public", &hex(&self.public)).field("masters", &self.masters()).finish_non_exhaustive()
+        f.debug_struct("Keys")
+            .field("public", &hex(&self.public))
+            .field("masters", &self.masters())
+            .finish_non_exhaustive()
     }
 }
 

@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 
 pub use model::{
-    AuditDraft, AuditEntry, AuditFields, AuditFound, AuditQuery, Batch, Erased, Erasure, Expect, Found, Job, KeyValue, Link, NewJob, NewMessage, Occupancy,
-    Origin, OutboxMessage, Person, Receipt, Settle, StoreError, Stored, Write,
+    AuditDraft, AuditEntry, AuditFields, AuditFound, AuditQuery, Batch, Erased, Erasure, Expect, Found, Job, KeyValue,
+    Link, NewJob, NewMessage, Occupancy, Origin, OutboxMessage, Person, Receipt, Settle, StoreError, Stored, Write,
 };
 pub use prepare::{PrepareError, Prepared};
 

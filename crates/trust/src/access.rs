@@ -186,6 +186,14 @@ impl Access {
         self.decide(patient, action, kind).await
     }
 
+    /// Decides on what belongs to no person: the agreements where it is not for everybody ([`DataKind::Learning`]); `None`
+    /// for the directory, which is.
+    pub(crate) fn decide_impersonal(&self, action: Action, resource_type: &str, value: &Value) -> Option<Answer> {
+        let kind = DataKind::of(resource_type, value);
+        let in_scope = scope::covers(&self.actor.scopes, resource_type, action);
+        (kind == DataKind::Learning).then(|| self.ask(action, kind, Vec::new(), in_scope, false))
+    }
+
     /// Whether this actor may do `action` with a kind of data of a person, without doing or recording anything: for pages
     /// that show only what works.
     pub async fn may(&self, patient: &str, action: Action, kind: DataKind) -> Result<bool, Error> {
@@ -359,6 +367,19 @@ impl Access {
             .unwrap_or(DataKind::Clinical);
         let entries: Vec<Entry> = versions.iter().filter_map(Entry::of).collect();
         let Some(patient) = first.person.clone() else {
+            let guarded = versions.iter().filter_map(|v| v.value.as_deref());
+            let answers: Vec<Answer> =
+                guarded.filter_map(|value| self.decide_impersonal(Action::Read, first.kind, value)).collect();
+            if let Some(answer) = answers.iter().find(|answer| !answer.allowed).or(answers.first()) {
+                if !answer.allowed {
+                    return self.refuse(None, action, &answer.decided_by, true).await;
+                }
+                let mut fields = self.fields(action, &answer.decided_by);
+                fields.what = vec![first.reference()];
+                fields.count = versions.len() as u64;
+                self.note(None, fields).await?;
+                return Ok(entries);
+            }
             return if self.actor.role == Role::Machine && !scope::covers(&self.actor.scopes, first.kind, Action::Read) {
                 self.refuse_of(None, action, reference, "the token's scopes do not cover this", false).await
             } else {
@@ -404,6 +425,14 @@ impl Access {
                     if !answer.allowed {
                         continue;
                     }
+                    if !deciders.contains(&answer.decided_by) {
+                        deciders.push(answer.decided_by);
+                    }
+                } else if let Some(answer) = self.decide_impersonal(Action::Read, stored.kind, value) {
+                    if !answer.allowed {
+                        continue;
+                    }
+                    of_people = true;
                     if !deciders.contains(&answer.decided_by) {
                         deciders.push(answer.decided_by);
                     }

@@ -21,6 +21,8 @@ pub enum Role {
     LinkWorker,
     Manager,
     PrivacyOfficer,
+    /// Learns from what went wrong: the clinical safety officer of DCB0129 and DCB0160, or one of their team.
+    SafetyOfficer,
     /// Kith itself: import, the twin, background jobs.
     System,
     /// A registered integration engine with a bearer token.
@@ -28,7 +30,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Person,
         Self::Receptionist,
         Self::CareNavigator,
@@ -43,6 +45,7 @@ impl Role {
         Self::LinkWorker,
         Self::Manager,
         Self::PrivacyOfficer,
+        Self::SafetyOfficer,
         Self::System,
         Self::Machine,
     ];
@@ -64,6 +67,7 @@ impl Role {
             Self::LinkWorker => "link-worker",
             Self::Manager => "manager",
             Self::PrivacyOfficer => "privacy-officer",
+            Self::SafetyOfficer => "safety-officer",
             Self::System => "system",
             Self::Machine => "machine",
         }
@@ -90,6 +94,7 @@ impl Role {
             Self::LinkWorker => "link worker",
             Self::Manager => "manager",
             Self::PrivacyOfficer => "privacy officer",
+            Self::SafetyOfficer => "safety officer",
             Self::System => "Kith itself",
             Self::Machine => "connected system",
         }
@@ -129,12 +134,15 @@ pub enum Purpose {
     OwnRecord,
     /// Looking into the audit trail.
     Audit,
+    /// Learning from what went wrong.
+    Safety,
     /// Import, export, background work of Kith itself.
     Operations,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 5] = [Self::DirectCare, Self::Administration, Self::OwnRecord, Self::Audit, Self::Operations];
+    pub const ALL: [Self; 6] =
+        [Self::DirectCare, Self::Administration, Self::OwnRecord, Self::Audit, Self::Safety, Self::Operations];
 
     pub fn code(self) -> &'static str {
         match self {
@@ -142,6 +150,7 @@ impl Purpose {
             Self::Administration => "administration",
             Self::OwnRecord => "own-record",
             Self::Audit => "audit",
+            Self::Safety => "safety",
             Self::Operations => "operations",
         }
     }
@@ -153,6 +162,7 @@ impl Purpose {
             Self::Administration => "to arrange your care",
             Self::OwnRecord => "to use your own record",
             Self::Audit => "to check who looked at records",
+            Self::Safety => "to learn from what went wrong",
             Self::Operations => "to keep the record working",
         }
     }

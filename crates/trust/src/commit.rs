@@ -57,7 +57,12 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     return access.refuse_write(reference, Some(id), "a person is not deleted", !known).await;
                 }
                 let answer = match &person {
-                    None => only_kith_or_scope(access, kind),
+                    None => {
+                        let stored = access.inner.store.read(kind, id).await?.and_then(|s| s.value);
+                        stored
+                            .and_then(|value| access.decide_impersonal(Action::Write, kind, &value))
+                            .unwrap_or_else(|| only_kith_or_scope(access, kind))
+                    }
                     Some(patient) => {
                         let stored = access.inner.store.read(kind, id).await?;
                         let data =
@@ -66,7 +71,9 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     }
                 };
                 if !answer.allowed {
-                    return access.refuse_write(reference, person.as_deref(), &answer.decided_by, person.is_some()).await;
+                    return access
+                        .refuse_write(reference, person.as_deref(), &answer.decided_by, person.is_some())
+                        .await;
                 }
                 deciders.entry(person).or_default().insert(answer.decided_by);
                 batch.writes.push(Write::Delete { kind, id: id.to_owned(), expect: *expect });
@@ -114,10 +121,14 @@ async fn person(
             before if before.is_none() || !known => {
                 let answer = access.decide_register(registers_with_own(access, value));
                 if !answer.allowed {
-                    return access.refuse_write(&prepared.reference(), Some(patient), &answer.decided_by, role == Role::Person).await;
+                    return access
+                        .refuse_write(&prepared.reference(), Some(patient), &answer.decided_by, role == Role::Person)
+                        .await;
                 }
                 if before.is_some() {
-                    return access.refuse_write(&prepared.reference(), Some(patient), "no relationship with this person", true).await;
+                    return access
+                        .refuse_write(&prepared.reference(), Some(patient), "no relationship with this person", true)
+                        .await;
                 }
                 fresh.insert(patient.to_string());
                 return Ok(answer.decided_by);
@@ -138,7 +149,9 @@ async fn person(
         }
     }
     if prepared.kind == "RelatedPerson" && role == Role::Person && !access.decide_relationship(patient, "self").await? {
-        return access.refuse_write(&prepared.reference(), Some(patient), "a proxy cannot name another proxy", !known).await;
+        return access
+            .refuse_write(&prepared.reference(), Some(patient), "a proxy cannot name another proxy", !known)
+            .await;
     }
     // What is replaced counts as much as what replaces it: a protected item is not opened up by writing over it.
     let kind = stored.as_deref().map_or(kind, |before| kind.max(DataKind::of(prepared.kind, before)));
@@ -173,6 +186,20 @@ fn only_kith_or_scope(access: &Access, kind: &str) -> crate::agreements::Answer 
 
 /// Decides a write to what belongs to no person. A booking may turn its Slot's status and nothing else of it.
 async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: bool) -> Result<String, Error> {
+    if prepared.kind == "Task" {
+        // What is replaced counts as much as what replaces it.
+        let stored = access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value);
+        let guarded = [stored.as_deref(), Some(value)].into_iter().flatten();
+        let answers: Vec<_> =
+            guarded.filter_map(|v| access.decide_impersonal(Action::Write, prepared.kind, v)).collect();
+        if let Some(answer) = answers.iter().find(|a| !a.allowed).or(answers.first()) {
+            return if answer.allowed {
+                Ok(answer.decided_by.clone())
+            } else {
+                access.refuse_write(&prepared.reference(), None, &answer.decided_by, stored.is_some()).await
+            };
+        }
+    }
     if prepared.kind == "Slot" && books && !matches!(access.actor().role, Role::System | Role::Machine) {
         let stored = access.inner.store.read("Slot", &prepared.id).await?.and_then(|s| s.value);
         if let Some(before) = stored {
@@ -190,7 +217,11 @@ async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: b
         }
     }
     let answer = only_kith_or_scope(access, prepared.kind);
-    if answer.allowed { Ok(answer.decided_by) } else { access.refuse_write(&prepared.reference(), None, &answer.decided_by, false).await }
+    if answer.allowed {
+        Ok(answer.decided_by)
+    } else {
+        access.refuse_write(&prepared.reference(), None, &answer.decided_by, false).await
+    }
 }
 
 /// What a repeated request must repeat: what was asked for if the caller said, else the change without what is made anew at

@@ -95,7 +95,14 @@ impl Door {
         let store = tokio::task::spawn_blocking(move || Sqlite::open(&folder, &options))
             .await
             .map_err(|e| Error::Storage(e.to_string()))??;
-        Ok(Self { inner: Arc::new(Inner { store: Arc::new(store), agreements, watch: tokio::sync::Mutex::default(), clock: AtomicI64::new(i64::MIN) }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store: Arc::new(store),
+                agreements,
+                watch: tokio::sync::Mutex::default(),
+                clock: AtomicI64::new(i64::MIN),
+            }),
+        })
     }
 
     /// A way in for one request.

@@ -149,7 +149,9 @@ impl Access {
         self.must_audit("close a question").await?;
         let mut inquiry = self.inquiry(id).await?.ok_or(Error::NotFound)?;
         match (inquiry.state, outcome) {
-            (State::Closed, _) => return Err(Error::Conflict { what: "the question was closed in the meantime".into() }),
+            (State::Closed, _) => {
+                return Err(Error::Conflict { what: "the question was closed in the meantime".into() });
+            }
             (State::Asked, Outcome::Explained) => {
                 return Err(Error::Conflict { what: "the question has not been answered yet".into() });
             }

@@ -19,16 +19,22 @@ pub enum DataKind {
     Clinical,
     /// Clinical items marked restricted.
     Sensitive,
+    /// What somebody said went wrong with Kith: a Task of kind [`LEARNING_EVENT`]. It belongs to no person.
+    Learning,
 }
 
+/// The code of a Task (`kith_fhir::system::CS_TASK_KIND`) that says what went wrong.
+pub const LEARNING_EVENT: &str = "learning-event";
+
 impl DataKind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Demographics,
         Self::Administrative,
         Self::Correspondence,
         Self::Contribution,
         Self::Clinical,
         Self::Sensitive,
+        Self::Learning,
     ];
 
     pub fn code(self) -> &'static str {
@@ -39,6 +45,7 @@ impl DataKind {
             Self::Contribution => "contribution",
             Self::Clinical => "clinical",
             Self::Sensitive => "sensitive",
+            Self::Learning => "learning",
         }
     }
 
@@ -51,12 +58,14 @@ impl DataKind {
             Self::Contribution => "answers, photos and documents",
             Self::Clinical => "clinical detail",
             Self::Sensitive => "specially protected items",
+            Self::Learning => "what went wrong",
         }
     }
 
     /// The kind of a resource of this type.
     pub fn of(kind: &str, value: &Value) -> Self {
         match kind {
+            "Task" if went_wrong(value) => Self::Learning,
             "Patient" | "RelatedPerson" | "Flag" => Self::Demographics,
             "Appointment"
             | "AppointmentResponse"
@@ -85,4 +94,12 @@ fn restricted(value: &Value) -> bool {
     value["meta"]["security"]
         .as_array()
         .is_some_and(|labels| labels.iter().any(|label| matches!(label["code"].as_str(), Some("R" | "V"))))
+}
+
+fn went_wrong(task: &Value) -> bool {
+    task["code"]["coding"].as_array().is_some_and(|codings| {
+        codings.iter().any(|c| {
+            c["system"].as_str() == Some(kith_fhir::system::CS_TASK_KIND) && c["code"].as_str() == Some(LEARNING_EVENT)
+        })
+    })
 }

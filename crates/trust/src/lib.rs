@@ -49,13 +49,14 @@ pub use change::Change;
 pub use door::{Door, DoorConfig};
 pub use error::{Error, Problem};
 pub use inquiry::{ANSWER_WITHIN, Inquiry, Outcome, State as InquiryState};
-pub use kinds::DataKind;
+pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
-pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 pub use session::{ABSOLUTE, IDLE, Session};
+pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 
 pub use kith_store::keys::{KeyConfig, Secret};
 pub use kith_store::{
-    AuditEntry, AuditFields, AuditFound, AuditQuery, AuditReport, CheckReport, Erased, Job, Occupancy, Origin, OutboxMessage, Receipt, Settle,
+    AuditEntry, AuditFields, AuditFound, AuditQuery, AuditReport, CheckReport, Erased, Job, Occupancy, Origin,
+    OutboxMessage, Receipt, Settle,
 };

@@ -294,7 +294,8 @@ impl Watch {
             close: staff.close_to(&person.0),
             name: person.1.clone(),
         });
-        seen.worked |= worked && entry.at.duration_since(seen.first) <= SignedDuration::from_hours(rules.work_within_hours);
+        seen.worked |=
+            worked && entry.at.duration_since(seen.first) <= SignedDuration::from_hours(rules.work_within_hours);
         seen.emergency |= emergency;
         if opened {
             if !seen.opened {
@@ -572,7 +573,10 @@ mod tests {
         let findings = found(&ben, &ada, &refused, "2026-03-07T12:10:00Z");
         assert_eq!(signs(&findings), [Sign::Refused, Sign::OutOfHours]);
         assert_eq!(findings[0].weight, 4);
-        let emergency = [entry(1, MORNING, "Practitioner/p", "ada", "emergency-open"), entry(2, MORNING, "Practitioner/p", "ada", "open")];
+        let emergency = [
+            entry(1, MORNING, "Practitioner/p", "ada", "emergency-open"),
+            entry(2, MORNING, "Practitioner/p", "ada", "open"),
+        ];
         assert_eq!(signs(&found(&ben, &ada, &emergency, MORNING)), [Sign::Emergency]);
     }
 

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 use kith_fhir::{Value, json, system};
 use kith_trust::{
-    Access, Actor, AuditEntry, AuditQuery, Change, Door, DoorConfig, Error, InquiryState, Outcome, Purpose, RelationshipKind, Role, Sign,
+    Access, Actor, AuditEntry, AuditQuery, Change, Door, DoorConfig, Error, InquiryState, Outcome, Purpose,
+    RelationshipKind, Role, Sign,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -43,7 +44,9 @@ async fn place() -> Place {
     place.set_clock(Some(NOW.parse().unwrap()));
     let mut change = Change::new("begin");
     change.create(json!({"resourceType": "Organization", "id": "surgery", "name": "Surgery"}));
-    change.create(json!({"resourceType": "Practitioner", "id": "owens", "name": [{"family": "Owens", "given": ["Gwen"]}]}));
+    change.create(
+        json!({"resourceType": "Practitioner", "id": "owens", "name": [{"family": "Owens", "given": ["Gwen"]}]}),
+    );
     change.create(patient("ada", "Test", 1));
     change.create(patient("ben", "Owens", 2));
     place.system("test").commit(change).await.unwrap();
@@ -121,7 +124,11 @@ async fn only_the_privacy_officer_searches_the_audit_and_that_too_is_recorded() 
     let place = place().await;
     staff(&place, Role::Gp, "gp").open("ada").await.unwrap();
     let query = AuditQuery { actor: Some("Practitioner/gp".into()), limit: 50, ..AuditQuery::default() };
-    for nosy in [staff(&place, Role::Gp, "gp"), staff(&place, Role::Manager, "boss"), place.enter(Actor::person("ada", "Ada", "test"), Purpose::OwnRecord)] {
+    for nosy in [
+        staff(&place, Role::Gp, "gp"),
+        staff(&place, Role::Manager, "boss"),
+        place.enter(Actor::person("ada", "Ada", "test"), Purpose::OwnRecord),
+    ] {
         assert!(matches!(nosy.search_audit(&query).await, Err(Error::NotFound)));
         assert_eq!(last(&place).await.fields.action, "refused");
         assert!(nosy.unusual().await.is_err() && nosy.inquiries().await.is_err());
@@ -130,7 +137,10 @@ async fn only_the_privacy_officer_searches_the_audit_and_that_too_is_recorded() 
     let found = officer.search_audit(&query).await.unwrap();
     assert!(found.entries.iter().any(|e| e.fields.action == "open"));
     let entry = last(&place).await;
-    assert_eq!((entry.fields.action.as_str(), entry.fields.what.as_slice()), ("audit", &["Practitioner/gp".to_owned()][..]));
+    assert_eq!(
+        (entry.fields.action.as_str(), entry.fields.what.as_slice()),
+        ("audit", &["Practitioner/gp".to_owned()][..])
+    );
 }
 
 #[tokio::test]

@@ -336,6 +336,7 @@ staff! {
     "optometrist" "0e" "0e0300000000";
     "dentist" "12" "120400000000";
     "privacy-officer" "17" "174400000000";
+    "safety-officer" "17" "174700000000";
     "community-nurse" "18" "180700000000";
     "physiotherapist" "19" "190800000000";
     "mental-health-practitioner" "1a" "1a0900000000";

@@ -34,6 +34,7 @@ pub mod gallery;
 mod governance;
 mod help;
 pub mod layers;
+mod learning;
 pub mod person;
 pub mod record_view;
 pub mod render;
@@ -43,6 +44,7 @@ pub mod session;
 pub mod signed;
 pub mod state;
 pub mod team;
+mod went_wrong;
 
 pub use router::router;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

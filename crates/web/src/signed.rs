@@ -61,6 +61,7 @@ pub fn purpose_of(role: Role) -> Purpose {
     match role {
         Role::Person => Purpose::OwnRecord,
         Role::PrivacyOfficer => Purpose::Audit,
+        Role::SafetyOfficer => Purpose::Safety,
         Role::System | Role::Machine => Purpose::Operations,
         role if role.is_clinical() => Purpose::DirectCare,
         _ => Purpose::Administration,
@@ -211,5 +212,14 @@ impl FromRequestParts<AppState> for Staff {
             return Err(WebError::not_found().into_response());
         }
         Ok(Self { access: signed.access, handle: signed.session.handle })
+    }
+}
+
+impl FromRequestParts<AppState> for Signed {
+    type Rejection = Response;
+
+    /// Anybody who is signed in, person or staff.
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Response> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| sign_in_first(parts))
     }
 }

@@ -35,7 +35,8 @@ async fn the_officer_asks_with_one_click_and_both_see_how_it_ends() {
     officer.get("/team").await;
     assert_eq!(officer.page.location(), "/governance");
     officer.open("/governance").await.says("They have the same family name").says("Ask why");
-    let ask = officer.page.body.split("action=\"/governance/ask/").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ask =
+        officer.page.body.split("action=\"/governance/ask/").nth(1).unwrap().split('"').next().unwrap().to_owned();
     officer.post(&format!("/governance/ask/{ask}"), &[]).await;
     officer.follow().await.says("Asked, no answer yet");
     // The member of staff meets it where their work is.

@@ -116,6 +116,7 @@ fn purpose(code: &str) -> Value {
         Purpose::Administration => ("PATADMIN", "patient administration"),
         Purpose::OwnRecord => ("PATRQT", "patient requested"),
         Purpose::Audit => ("HCOMPL", "health compliance"),
+        Purpose::Safety => ("HOPERAT", "healthcare operations"),
         Purpose::Operations => ("HSYSADMIN", "health system administration"),
     });
     match (hl7, known) {

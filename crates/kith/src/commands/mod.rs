@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod keys;
 mod morning;
+mod safety;
 mod serve;
 mod story;
 mod token;
@@ -31,6 +32,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Keys { command } => keys::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
         Command::Content { command } => content::run(command, &config),
+        Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());
             Ok(ExitCode::SUCCESS)

@@ -23,16 +23,15 @@ struct Broken {
 /// Walks the whole chain, in as many parts as there are processors: each entry holds the hash of the one before, so that a
 /// part begins from what is stored before it, which the part before proves. `against` is a file of checkpoints kept
 /// elsewhere, besides our own.
-pub(crate) fn audit(connection: &Connection, shared: &Shared, against: Option<&Path>) -> Result<AuditReport, StoreError> {
-    let head: i64 = connection.query_row("SELECT coalesce(max(seq), 0) FROM audit", [], |r| r.get(0)).map_err(storage)?;
-    let mut report = AuditReport {
-        entries: 0,
-        head: 0,
-        broken: None,
-        checkpoints: 0,
-        signed_to: 0,
-        key: hex(shared.keys.public()),
-    };
+pub(crate) fn audit(
+    connection: &Connection,
+    shared: &Shared,
+    against: Option<&Path>,
+) -> Result<AuditReport, StoreError> {
+    let head: i64 =
+        connection.query_row("SELECT coalesce(max(seq), 0) FROM audit", [], |r| r.get(0)).map_err(storage)?;
+    let mut report =
+        AuditReport { entries: 0, head: 0, broken: None, checkpoints: 0, signed_to: 0, key: hex(shared.keys.public()) };
     let threads = if head < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) as i64 };
     let step = head / threads + 1;
     let parts: Vec<(i64, i64)> =
@@ -81,7 +80,8 @@ pub(crate) fn audit(connection: &Connection, shared: &Shared, against: Option<&P
     }
     let signed = checkpoints_signed(connection)?;
     if broken.is_none() && report.checkpoints < signed {
-        let words = format!("{} checkpoints are there, and {signed} were signed: the last are missing", report.checkpoints);
+        let words =
+            format!("{} checkpoints are there, and {signed} were signed: the last are missing", report.checkpoints);
         broken = Some(Broken { seq: head, words });
     }
     if broken.is_none()
@@ -95,17 +95,15 @@ pub(crate) fn audit(connection: &Connection, shared: &Shared, against: Option<&P
 }
 
 fn not_the_one(seq: i64) -> Broken {
-    let words = format!(
-        "audit entry {seq} is not the one whose hash was written beside the database: the chain was made anew"
-    );
+    let words =
+        format!("audit entry {seq} is not the one whose hash was written beside the database: the chain was made anew");
     Broken { seq, words }
 }
 
 /// Recomputes the hashes of entries `from..=to`; gives the first that is missing or altered.
 fn walk(connection: &Connection, from: i64, to: i64) -> Result<Option<Broken>, StoreError> {
-    let altered = |seq: i64| {
-        Some(Broken { seq, words: format!("audit entry {seq} was altered, or its place in the chain was") })
-    };
+    let altered =
+        |seq: i64| Some(Broken { seq, words: format!("audit entry {seq} was altered, or its place in the chain was") });
     let missing = |seq: i64| Some(Broken { seq, words: format!("audit entry {seq} is missing") });
     let mut previous = [0u8; 32];
     if from > 1 {

@@ -175,7 +175,8 @@ fn versions(
         let problem = match body {
             Some(_) if earlier <= erased => Some("it was erased, and its content is there"),
             Some(body) => value_of(connection, shared, rid, &body, &hash).err(),
-            None => (earlier > erased && hash != deletion_hash(kind, id)).then_some("the deletion is not one that was written"),
+            None => (earlier > erased && hash != deletion_hash(kind, id))
+                .then_some("the deletion is not one that was written"),
         };
         if let Some(problem) = problem {
             report.problem(format!("{name}/_history/{earlier}: {problem}"));

@@ -839,14 +839,7 @@ fn append_audit(
 
 /// The hash of an entry: over the one before, its place, time, person, who, and what it says. Each part is preceded by its
 /// length, so that no two different entries hash the same bytes.
-fn link_hash(
-    previous: &[u8; 32],
-    seq: i64,
-    at: i64,
-    person: Option<&str>,
-    origin: &Origin,
-    body: &[u8],
-) -> [u8; 32] {
+fn link_hash(previous: &[u8; 32], seq: i64, at: i64, person: Option<&str>, origin: &Origin, body: &[u8]) -> [u8; 32] {
     link_hash_of(previous, seq, at, person, &serde_json::to_vec(origin).unwrap_or_default(), body)
 }
 

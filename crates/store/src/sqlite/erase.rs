@@ -6,9 +6,9 @@ use std::sync::Arc;
 use kith_fhir::resource;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{read, storage};
 use super::commit::State;
-use crate::model::{Erasure, Erased, StoreError};
+use super::{read, storage};
+use crate::model::{Erased, Erasure, StoreError};
 use crate::{codec, index};
 
 /// What stands for a resource to be erased.
@@ -36,8 +36,7 @@ pub(crate) fn erase(state: &mut State, tx: &Connection, erasure: &Erasure, audit
             for reference in references {
                 let (kind, id) =
                     resource::split_reference(reference).ok_or_else(|| StoreError::Missing(reference.clone()))?;
-                let (_, rid) =
-                    read::locate(tx, kind, id)?.ok_or_else(|| StoreError::Missing(reference.clone()))?;
+                let (_, rid) = read::locate(tx, kind, id)?.ok_or_else(|| StoreError::Missing(reference.clone()))?;
                 if rid < low || rid >= high {
                     return Err(StoreError::Moved { what: reference.clone() });
                 }

@@ -38,8 +38,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::keys::{KeyConfig, Keys};
 use crate::{
-    AuditEntry, AuditFound, AuditQuery, AuditReport, Batch, CheckReport, Erased, Erasure, Found, Job, Link, Occupancy, OutboxMessage, Receipt, Settle, Store,
-    StoreError, Stored, checkpoint,
+    AuditEntry, AuditFound, AuditQuery, AuditReport, Batch, CheckReport, Erased, Erasure, Found, Job, Link, Occupancy,
+    OutboxMessage, Receipt, Settle, Store, StoreError, Stored, checkpoint,
 };
 pub(crate) use commit::hex;
 use read::Cache;

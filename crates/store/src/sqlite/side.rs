@@ -228,9 +228,7 @@ pub(crate) fn audit_search(
     // Where the stretch ends, if it was cut.
     let mut cut: Option<i64> = None;
     let mut take = |which: &str, of: &dyn rusqlite::ToSql, before: i64| -> Result<(), StoreError> {
-        let sql = format!(
-            "SELECT {AUDIT_COLUMNS} FROM audit WHERE {which} AND seq < ?2 ORDER BY seq DESC LIMIT ?3"
-        );
+        let sql = format!("SELECT {AUDIT_COLUMNS} FROM audit WHERE {which} AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
         let mut statement = connection.prepare_cached(&sql).map_err(storage)?;
         let found = statement.query_map(params![of, before, bound], raw_audit).map_err(storage)?;
         let had = rows.len();

@@ -125,9 +125,8 @@ pub(crate) fn keys_fit(connection: &Connection, keys: &Keys) -> Result<(), Store
 
 /// Master keys in use with how many data keys each wraps.
 pub(crate) fn masters(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
-    let mut statement = connection
-        .prepare("SELECT master, count(*) FROM data_key GROUP BY master ORDER BY master")
-        .map_err(storage)?;
+    let mut statement =
+        connection.prepare("SELECT master, count(*) FROM data_key GROUP BY master ORDER BY master").map_err(storage)?;
     let rows = statement.query_map([], |r| Ok((r.get(0)?, r.get::<_, i64>(1)? as u64))).map_err(storage)?;
     rows.collect::<Result<_, _>>().map_err(storage)
 }

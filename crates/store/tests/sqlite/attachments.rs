@@ -56,7 +56,9 @@ async fn an_attachment_is_sealed_on_disk_and_read_back_as_it_was() {
     assert!(!holds(&on_disk(folder.path()), WORDS), "the bytes lie open");
     let bodies: Vec<u8> = Sqlite::tamper(folder.path())
         .unwrap()
-        .prepare("SELECT substr(body, 1, 1) FROM resource r JOIN resource_id i USING (rid) WHERE i.id IN (x'7e70', x'7e71')")
+        .prepare(
+            "SELECT substr(body, 1, 1) FROM resource r JOIN resource_id i USING (rid) WHERE i.id IN (x'7e70', x'7e71')",
+        )
         .unwrap()
         .query_map([], |r| r.get::<_, Vec<u8>>(0))
         .unwrap()
@@ -108,7 +110,11 @@ async fn keys_are_turned_over_while_a_server_reads_and_writes() {
     operator.close().await.unwrap();
     assert_eq!(server.read("Binary", "p").await.unwrap().unwrap().value.unwrap()["data"], WORDS.repeat(2));
     Act::new(5).create(patient("c")).create(photo("r", "c", WORDS)).commit(&server).await.unwrap();
-    assert_eq!(server.master_keys().await.unwrap().last().unwrap().1, 3, "a new person's key is wrapped by the new one");
+    assert_eq!(
+        server.master_keys().await.unwrap().last().unwrap().1,
+        3,
+        "a new person's key is wrapped by the new one"
+    );
     server.close().await.unwrap();
     // The old key is no longer needed.
     std::fs::remove_file(folder.path().join("keys/master-0001.key")).unwrap();
@@ -158,16 +164,17 @@ async fn what_is_erased_is_gone_and_the_chain_and_the_versions_stay_whole() {
     assert_eq!(store.read("Binary", "q").await.unwrap().unwrap().value.unwrap()["data"], WORDS, "others' stay");
     let report = store.check().await.unwrap();
     assert_eq!((report.problems.as_slice(), report.erased), (&[][..], 3));
-    let entry = store.audit_search(&kith_store::AuditQuery { action: Some("erase".into()), limit: 5, ..Default::default() }).await.unwrap();
+    let entry = store
+        .audit_search(&kith_store::AuditQuery { action: Some("erase".into()), limit: 5, ..Default::default() })
+        .await
+        .unwrap();
     assert_eq!(entry.entries[0].fields.count, 4);
     // A second time there is nothing to do.
     let again = store.erase(Erasure { patient: "a".into(), only: None }, act_of_erasure("a")).await.unwrap();
     assert_eq!(again.resources, 0);
     store.close().await.unwrap();
-    let keys: i64 = Sqlite::tamper(folder.path())
-        .unwrap()
-        .query_row("SELECT count(*) FROM data_key", [], |r| r.get(0))
-        .unwrap();
+    let keys: i64 =
+        Sqlite::tamper(folder.path()).unwrap().query_row("SELECT count(*) FROM data_key", [], |r| r.get(0)).unwrap();
     assert_eq!(keys, 1, "the key of the erased person's attachments is destroyed: copies of them cannot be read");
 }
 

@@ -61,14 +61,22 @@ async fn a_checkpoint_that_is_removed_altered_or_forged_is_found_and_named() {
         ("removed first", |l| drop(l.remove(0)), "checkpoint 1 is missing"),
         ("removed middle", |l| drop(l.remove(1)), "checkpoint 2 is missing"),
         ("another entry", |l| l[1] = l[1].replacen(" 7 ", " 6 ", 1), "checkpoint 2 is not signed"),
-        ("another hash", |l| {
-            let hash = l[2].split(' ').nth(3).unwrap().to_owned();
-            l[2] = l[2].replace(&hash, &"0".repeat(64));
-        }, "checkpoint 3 is not signed"),
-        ("forged signature", |l| {
-            let end = l[2].len() - 128;
-            l[2].replace_range(end.., &"ab".repeat(64));
-        }, "checkpoint 3 is not signed"),
+        (
+            "another hash",
+            |l| {
+                let hash = l[2].split(' ').nth(3).unwrap().to_owned();
+                l[2] = l[2].replace(&hash, &"0".repeat(64));
+            },
+            "checkpoint 3 is not signed",
+        ),
+        (
+            "forged signature",
+            |l| {
+                let end = l[2].len() - 128;
+                l[2].replace_range(end.., &"ab".repeat(64));
+            },
+            "checkpoint 3 is not signed",
+        ),
         ("removed last", |l| drop(l.pop()), "2 checkpoints are there, and 3 were signed"),
         ("swapped", |l| l.swap(0, 1), "checkpoint 1 is missing"),
         ("unreadable", |l| l[1] = "hello".into(), "checkpoint 2 cannot be read"),
@@ -211,7 +219,10 @@ async fn the_audit_is_searched_by_person_actor_reason_and_time() {
     assert!(!of_b.is_empty() && of_b.len() < 6);
     let actor = store.audit_after(0, 1).await.unwrap()[0].origin.actor.clone();
     assert_eq!(seqs(AuditQuery { actor: Some(actor), ..AuditQuery::default() }).await, all);
-    assert_eq!(seqs(AuditQuery { actor: Some("Practitioner/nobody".into()), ..AuditQuery::default() }).await, [0i64; 0]);
+    assert_eq!(
+        seqs(AuditQuery { actor: Some("Practitioner/nobody".into()), ..AuditQuery::default() }).await,
+        [0i64; 0]
+    );
     let late = seqs(AuditQuery { from: Some(at(2)), until: Some(at(4)), ..AuditQuery::default() }).await;
     assert_eq!(late.len(), 2, "{late:?}");
     assert_eq!(seqs(AuditQuery { text: Some("NO SUCH".into()), ..AuditQuery::default() }).await, [0i64; 0]);

@@ -1,10 +1,10 @@
 //! The embedded store keeps what every backend promises, and what only it can be asked: planted damage is found, a kill or
 //! a full disk loses nothing.
 
-#[path = "../conformance/mod.rs"]
-mod conformance;
 mod attachments;
 mod checkpoints;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod damage;
 mod disk;

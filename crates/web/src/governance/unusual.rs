@@ -61,11 +61,18 @@ pub(super) async fn show(State(_): State<AppState>, staff: Staff) -> WebResult<P
     let count = |state| inquiries.iter().filter(|i| i.state == state).count();
     let (open, answered) = (count(InquiryState::Asked), count(InquiryState::Answered));
     let asked: HashMap<&str, &Inquiry> = inquiries.iter().map(|i| (i.id.as_str(), i)).collect();
-    let mut rows: Vec<Row> =
-        unusual.findings.into_iter().map(|f| (asked.get(f.id.as_str()).copied(), f)).map(|(a, f)| Row::of(f, a)).collect();
+    let mut rows: Vec<Row> = unusual
+        .findings
+        .into_iter()
+        .map(|f| (asked.get(f.id.as_str()).copied(), f))
+        .map(|(a, f)| Row::of(f, a))
+        .collect();
     // What nobody has asked about yet is what there is to do; within each, the heaviest first.
     rows.sort_by_key(|row| row.asked.is_some());
-    Ok(Page::new("governance/unusual", &View { rows, since: unusual.since.to_string(), more: unusual.more, open, answered }))
+    Ok(Page::new(
+        "governance/unusual",
+        &View { rows, since: unusual.since.to_string(), more: unusual.more, open, answered },
+    ))
 }
 
 #[derive(Deserialize)]

@@ -42,7 +42,7 @@ fn pathway<'a>(state: &'a AppState, id: &str) -> WebResult<&'a Pathway> {
 }
 
 /// What the person asks, with the outcome they were shown.
-fn ask_of(me: &Me, pathway: &Pathway, draft: &Draft) -> Ask {
+fn ask_of<'a>(me: &Me, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
     let asked = pathway.asked(&draft.facts, &draft.answers);
     let answers = || asked.iter().filter_map(|question| draft.answers.get(&question.id));
     let own_words = answers().find_map(|answer| match answer {
@@ -55,7 +55,7 @@ fn ask_of(me: &Me, pathway: &Pathway, draft: &Draft) -> Ask {
     });
     Ask {
         patient_id: me.person.clone(),
-        pathway_id: pathway.id.clone(),
+        pathway,
         answers: draft.answers.clone(),
         assessment: pathway.assess(&draft.facts, &draft.answers),
         channel: Channel::Web,

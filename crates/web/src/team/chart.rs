@@ -150,13 +150,7 @@ impl Chart {
             nhs_number: seen.as_ref().and_then(views::Patient::nhs_number).map(|n| n.as_str().to_owned()),
             allergy_state,
             allergies,
-            // An interpreter is said beside the language.
-            access_needs: preferences
-                .access_needs
-                .into_iter()
-                .map(|need| need.text)
-                .filter(|need| !(preferences.interpreter && need.starts_with("Interpreter")))
-                .collect(),
+            access_needs: preferences.access_needs.into_iter().map(|need| need.text).collect(),
             language: preferences.language.as_deref().map(language_words).map(str::to_owned),
             interpreter: preferences.interpreter,
             proxies,

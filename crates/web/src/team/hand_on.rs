@@ -29,7 +29,9 @@ fn view(open: &Open) -> View {
     let mut colleagues: Vec<Choice> = directory
         .posts()
         .filter(|post| post.services.iter().any(|service| service.reference == *owner))
-        .filter(|post| post.practitioner.reference != *me && post.role != "privacy-officer")
+        .filter(|post| {
+            post.practitioner.reference != *me && !["privacy-officer", "safety-officer"].contains(&post.role.as_str())
+        })
         .map(|post| {
             let role = kith_trust::Role::from_code(&post.role).map_or("", kith_trust::Role::words);
             let words = if role.is_empty() {

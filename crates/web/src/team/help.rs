@@ -432,7 +432,7 @@ pub(super) async fn answer(
 
 // ── what is done about it ───────────────────────────────────────────────────────────────────────────────────────────
 
-fn ask_of(chart: &Chart, pathway: &Pathway, draft: &Draft) -> Ask {
+fn ask_of<'a>(chart: &Chart, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
     let asked = pathway.asked(&draft.facts, &draft.answers);
     let own_words = asked.iter().find_map(|question| match draft.answers.get(&question.id)? {
         Answer::Text(text) => Some(text.clone()),
@@ -440,7 +440,7 @@ fn ask_of(chart: &Chart, pathway: &Pathway, draft: &Draft) -> Ask {
     });
     Ask {
         patient_id: chart.id().to_owned(),
-        pathway_id: pathway.id.clone(),
+        pathway,
         answers: draft.answers.clone(),
         assessment: pathway.assess(&draft.facts, &draft.answers),
         channel: draft.channel,

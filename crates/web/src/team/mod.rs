@@ -23,14 +23,11 @@ mod worklist;
 
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use jiff::SignedDuration;
 use kith_contact::Party;
 use kith_directory::Directory;
-use kith_fhir::json;
 use kith_handover::Refusal;
-use kith_trust::{Access, Actor};
+use kith_trust::Actor;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::reply::{WebError, WebResult};
 use crate::state::Routes;
@@ -110,7 +107,7 @@ fn refused(error: kith_handover::Error) -> WebError {
     use kith_handover::Error;
     match error {
         Error::Door(door) => door.into(),
-        Error::Step(Refusal::Claimed { .. } | Refusal::Closed { .. }) | Error::Changed => {
+        Error::Step(Refusal::Claimed { .. } | Refusal::Closed { .. }) | Error::Changed | Error::SentBefore => {
             WebError::conflict(error.to_string()).kept("Nothing was changed.").next("Go to the worklist", "/team")
         }
         Error::Step(_) | Error::Invalid { .. } => WebError::new(
@@ -157,7 +154,8 @@ fn own_services(actor: &Actor, directory: &Directory) -> Vec<Choice> {
 /// Every service that `fits`, by kind, each kind in order of name.
 fn services_by_kind(directory: &Directory, fits: impl Fn(&kith_directory::Service) -> bool) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut services: Vec<_> = directory.services().filter(|service| fits(service)).collect();
+    let mut services: Vec<_> =
+        directory.services().filter(|service| service.kind != "clinical-safety" && fits(service)).collect();
     services.sort_by(|a, b| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     for service in services {
         let label = capital(service.kind_words());
@@ -196,18 +194,4 @@ fn channel_words(code: &str) -> &str {
         "practice" => "by a professional",
         other => other,
     }
-}
-
-const SENT: &str = "team-sent";
-
-/// Where a form that has been sent already led; sent twice it leads there again and does nothing.
-async fn sent_before(access: &Access, key: Uuid) -> WebResult<Option<String>> {
-    let kept = access.recall(SENT, &key.to_string()).await?;
-    Ok(kept.and_then(|value| value.as_str().map(str::to_owned)))
-}
-
-/// Keeps for a day where a form led.
-async fn note_sent(access: &Access, key: Uuid, led_to: &str) -> WebResult<()> {
-    let until = access.now().saturating_add(SignedDuration::from_hours(24)).ok();
-    Ok(access.remember(SENT, &key.to_string(), &json!(led_to), until).await?)
 }

@@ -154,6 +154,9 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(want
     if staff.role() == Role::PrivacyOfficer {
         return Ok(Reply::to("/governance"));
     }
+    if staff.role() == Role::SafetyOfficer {
+        return Ok(Reply::to("/team/learning"));
+    }
     Ok(Page::new("team/worklist", &view(&state, &staff, &wanted, None).await?).into())
 }
 

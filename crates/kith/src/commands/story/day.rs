@@ -116,7 +116,7 @@ pub(super) async fn play(story: &mut Story, day: Date) {
 // ── a sore throat, twice, and one slot ──────────────────────────────────────────────────────────────────────────────
 
 /// The first two people whose sore throat a pharmacist may treat now: whoever had one lately goes to their GP instead.
-async fn throats(story: &Story) -> anyhow::Result<Vec<(Someone, Ask, Vec<Said>)>> {
+async fn throats(story: &Story) -> anyhow::Result<Vec<(Someone, Ask<'static>, Vec<Said>)>> {
     const WORDS: &str = "My throat is very sore and I am hot";
     let mut people: Vec<Someone> = ["sore-throat", "mother", "neighbour", "partner", "signer"]
         .iter()

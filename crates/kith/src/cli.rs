@@ -78,6 +78,20 @@ pub enum Command {
         #[command(subcommand)]
         command: Keys,
     },
+    /// Write a copy of one person's record: a page to read and a FHIR Bundle to import, in a ZIP file
+    SubjectAccess {
+        /// NHS number of the person
+        #[arg(value_name = "NHS-NUMBER")]
+        nhs_number: String,
+        /// File to write [default: record-DATE.zip here]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Keep records as long as the schedule says, and no longer
+    Retention {
+        #[command(subcommand)]
+        command: Retention,
+    },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
     /// Check and try pathways and other content files
@@ -183,6 +197,54 @@ pub enum Audit {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+}
+
+#[derive(Subcommand)]
+pub enum Retention {
+    /// What is due for erasure or review today, and what is held
+    Report {
+        /// Print each item as JSON, one object a line, with its person and rule
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase what is due; without --erase, only say what would be
+    Apply {
+        /// Erase: it cannot be undone
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Erase one person's record, or items of it, on another lawful ground
+    Erase {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+        /// These resources alone (Type/id)
+        #[arg(long, value_name = "REFERENCE")]
+        only: Vec<String>,
+        /// The ground, without personal data: "court order 123", "article 17(1)(d)"
+        #[arg(long)]
+        ground: String,
+        /// Erase: it cannot be undone
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Keep a person's record from erasure until it is released
+    Hold {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+        /// Why: the reference of a court or an inquiry
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a legal hold
+    Release {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+    },
+    /// List legal holds
+    Holds,
 }
 
 #[derive(Subcommand)]

@@ -36,8 +36,10 @@ mod inquiry;
 mod kinds;
 mod link;
 mod record;
+pub mod retention;
 mod scope;
 mod session;
+mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod unusual;
@@ -53,6 +55,7 @@ pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, Session};
+pub use subject_access::{Copy as SubjectAccess, LeftOut};
 pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 
 pub use kith_store::keys::{KeyConfig, Secret};

@@ -88,6 +88,14 @@ pub(crate) fn erase(state: &mut State, tx: &Connection, erasure: &Erasure, audit
         erased.versions += u64::from(row.version - already.unwrap_or(0));
     }
     if erasure.only.is_none() {
+        // Messages, jobs and small values that name the person.
+        let named = format!("%{}%", erasure.patient);
+        for sql in ["DELETE FROM outbox WHERE payload LIKE ?1", "DELETE FROM job WHERE payload LIKE ?1"] {
+            tx.prepare_cached(sql).and_then(|mut s| s.execute([&named])).map_err(storage)?;
+        }
+        tx.prepare_cached("DELETE FROM kv WHERE key LIKE ?1")
+            .and_then(|mut s| s.execute([format!("Patient/{}|%", erasure.patient)]))
+            .map_err(storage)?;
         tx.prepare_cached("DELETE FROM data_key WHERE person = ?1")
             .and_then(|mut s| s.execute([number]))
             .map_err(storage)?;

@@ -1,10 +1,12 @@
 //! For the privacy officer: accesses worth a question, the questions and their answers, and the audit itself. For staff: the
-//! questions put to them.
+//! questions put to them. For a person: a copy of their record.
 
 mod answer;
+pub mod copy;
 mod questions;
 mod search;
 mod unusual;
+mod zip;
 
 use axum::routing::{get, post};
 use kith_trust::{InquiryState, Role};
@@ -21,6 +23,8 @@ pub(crate) fn routes() -> Routes {
         ("/governance/questions", get(questions::show)),
         ("/governance/questions/{id}/close", post(questions::close)),
         ("/governance/audit", get(search::show).post(search::search)),
+        // A person's copy of their record
+        ("/record/copy", get(copy::show).post(copy::give)),
         // Who was asked
         ("/team/questions", get(answer::show)),
         ("/team/questions/{id}", post(answer::answer)),

@@ -26,6 +26,7 @@
 pub mod about;
 pub mod assets;
 pub mod chart;
+mod conversation;
 pub mod demo;
 mod error;
 pub mod filters;
@@ -36,6 +37,7 @@ mod help;
 pub mod layers;
 mod learning;
 pub mod person;
+mod preferences_form;
 pub mod record_view;
 pub mod render;
 pub mod reply;

@@ -437,8 +437,19 @@ pub(crate) fn list(connection: &Connection, space: &str, now: Timestamp) -> Resu
         .map_err(storage)
 }
 
+/// How long a request key is kept: nothing that a form was begun with (a session, a draft) lives so long, so nothing can send
+/// the same again after it.
+const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Request keys forgotten at a time, so that no sweep keeps others waiting.
+const KEYS_AT_A_TIME: usize = 5000;
+
 pub(crate) fn sweep(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     let mut removed = 0;
+    let oldest = codec::micros(now.saturating_sub(KEYS_KEPT).unwrap_or(Timestamp::MIN));
+    removed += tx
+        .prepare_cached("DELETE FROM once WHERE key IN (SELECT key FROM once WHERE at <= ?1 ORDER BY at LIMIT ?2)")
+        .and_then(|mut s| s.execute(params![oldest, KEYS_AT_A_TIME as i64]))
+        .map_err(storage)?;
     for sql in ["DELETE FROM kv WHERE expires <= ?1", "DELETE FROM occupancy WHERE until <= ?1"] {
         removed += tx.prepare_cached(sql).and_then(|mut s| s.execute([codec::micros(now)])).map_err(storage)?;
     }

@@ -31,6 +31,7 @@ mod error;
 pub mod filters;
 pub mod form;
 pub mod gallery;
+pub mod governance;
 mod help;
 pub mod layers;
 mod learning;

@@ -6,7 +6,7 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, gallery, help, learning, person, sign_in, signed, team, went_wrong};
+use crate::{about, gallery, governance, help, learning, person, sign_in, signed, team, went_wrong};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
@@ -45,6 +45,7 @@ fn guarded() -> Routes {
         went_wrong::routes(),
         learning::routes(),
         sign_in::own_routes(),
+        governance::routes(),
     ];
     rooms.into_iter().flatten().collect()
 }

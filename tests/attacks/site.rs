@@ -170,7 +170,8 @@ pub async fn through(address: &str, cookies: &str, mut answer: Answer) -> Answer
         let set = answer.all("set-cookie").find(|c| c.starts_with("kith-signing=")).and_then(|c| c.split(';').next());
         carried = set.map_or(carried, str::to_owned);
         let cookie = format!("{carried}; {cookies}");
-        answer = Request::get(&to).header("cookie", &cookie).header("sec-fetch-site", "same-origin").send(address).await;
+        answer =
+            Request::get(&to).header("cookie", &cookie).header("sec-fetch-site", "same-origin").send(address).await;
     }
     answer
 }

@@ -101,13 +101,20 @@ pub struct NewApp {
 /// An address an app may be sent to: https, or http on the same machine, without a fragment.
 fn good_address(address: &str) -> bool {
     let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let named = address.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', ':']))
-        || local.iter().any(|l| address.strip_prefix(l).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])));
+    let named =
+        address.strip_prefix("https://").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', ':']))
+            || local
+                .iter()
+                .any(|l| address.strip_prefix(l).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/'])));
     named && !address.contains(['#', '\\', ' ', '"', '\'', ';', ',']) && address.is_ascii() && address.len() <= 500
 }
 
 impl Door {
-    async fn get_json<T: serde::de::DeserializeOwned>(&self, space: &'static str, at: &str) -> Result<Option<T>, Error> {
+    async fn get_json<T: serde::de::DeserializeOwned>(
+        &self,
+        space: &'static str,
+        at: &str,
+    ) -> Result<Option<T>, Error> {
         let kept = self.inner.store.get(space, at, self.now()).await?;
         Ok(kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
@@ -128,7 +135,10 @@ impl Door {
         }
         let backend = new.redirects.is_empty();
         if backend && (new.jwks.is_none() || new.scopes.iter().any(|s| !s.starts_with("system/"))) {
-            return Err(Error::invalid("redirect", "without one it is a backend service: give --jwks and system/ scopes"));
+            return Err(Error::invalid(
+                "redirect",
+                "without one it is a backend service: give --jwks and system/ scopes",
+            ));
         }
         if !backend && new.scopes.iter().any(|s| s.starts_with("system/")) {
             return Err(Error::invalid("scope", "system/ scopes are for backend services"));
@@ -293,7 +303,13 @@ impl Door {
     }
 
     /// Redeems a code by the app it was given to, with the verifier of its challenge (PKCE, S256).
-    pub async fn redeem_code(&self, app: &App, code: &str, redirect: &str, verifier: &str) -> Result<Option<Issued>, Error> {
+    pub async fn redeem_code(
+        &self,
+        app: &App,
+        code: &str,
+        redirect: &str,
+        verifier: &str,
+    ) -> Result<Option<Issued>, Error> {
         let Some(kept) = self.take_once(CODES, code).await? else { return Ok(None) };
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
         let holds = kept.grant.app == app.id

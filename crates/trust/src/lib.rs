@@ -27,6 +27,7 @@ mod access;
 mod account;
 mod actor;
 mod agreements;
+mod app;
 mod audit;
 pub mod bundle;
 mod change;
@@ -40,6 +41,7 @@ mod record;
 pub mod retention;
 mod scope;
 mod session;
+pub mod smart;
 mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -52,6 +54,7 @@ pub use account::{
 };
 pub use actor::{Actor, Purpose, Role};
 pub use agreements::{Action, Agreements, Answer, Question};
+pub use app::{App, CODE_LASTS, Grant, Issued, LiveToken, NewApp, REFRESH_LASTS, TOKEN_LASTS};
 pub use change::Change;
 pub use door::{Door, DoorConfig};
 pub use error::{Error, Problem};

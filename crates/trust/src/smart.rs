@@ -172,13 +172,31 @@ mod tests {
 
     #[test]
     fn what_is_no_scope_grants_nothing() {
-        for good in ["patient/*.rs", "user/Patient.cruds", "system/Observation.r", "patient/Observation.read", "user/*.*",
-            "patient/Observation.rs?category=laboratory&status=final"] {
+        for good in [
+            "patient/*.rs",
+            "user/Patient.cruds",
+            "system/Observation.r",
+            "patient/Observation.read",
+            "user/*.*",
+            "patient/Observation.rs?category=laboratory&status=final",
+        ] {
             assert!(Scope::parse(good).is_some(), "{good}");
         }
-        for bad in ["", "patient", "patient/", "patient/Observation", "patient/Observation.", "patient/Observation.sr",
-            "patient/Observation.rx", "patient/Nonsense.rs", "robot/Observation.rs", "patient/Observation.rs?",
-            "patient/Observation.rs?nonsense=1", "patient/*.rs?category=laboratory", "patient/Observation.rr"] {
+        for bad in [
+            "",
+            "patient",
+            "patient/",
+            "patient/Observation",
+            "patient/Observation.",
+            "patient/Observation.sr",
+            "patient/Observation.rx",
+            "patient/Nonsense.rs",
+            "robot/Observation.rs",
+            "patient/Observation.rs?",
+            "patient/Observation.rs?nonsense=1",
+            "patient/*.rs?category=laboratory",
+            "patient/Observation.rr",
+        ] {
             assert!(Scope::parse(bad).is_none(), "{bad}");
         }
     }
@@ -187,10 +205,24 @@ mod tests {
     fn an_app_is_granted_no_more_than_it_was_registered_for() {
         let list = |scopes: &[&str]| scopes.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
         let allowed = list(&["openid", "patient/*.rs", "user/Observation.rs?category=laboratory"]);
-        let asked = list(&["openid", "fhirUser", "patient/Observation.rs", "patient/Observation.r", "patient/Observation.cruds",
-            "user/Observation.rs", "user/Observation.rs?category=laboratory", "system/*.rs", "patient/Condition.rs?code=x"]);
-        let given = list(&["openid", "patient/Observation.rs", "patient/Observation.r",
-            "user/Observation.rs?category=laboratory", "patient/Condition.rs?code=x"]);
+        let asked = list(&[
+            "openid",
+            "fhirUser",
+            "patient/Observation.rs",
+            "patient/Observation.r",
+            "patient/Observation.cruds",
+            "user/Observation.rs",
+            "user/Observation.rs?category=laboratory",
+            "system/*.rs",
+            "patient/Condition.rs?code=x",
+        ]);
+        let given = list(&[
+            "openid",
+            "patient/Observation.rs",
+            "patient/Observation.r",
+            "user/Observation.rs?category=laboratory",
+            "patient/Condition.rs?code=x",
+        ]);
         assert_eq!(granted(&asked, &allowed), given);
     }
 }

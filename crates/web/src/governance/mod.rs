@@ -37,7 +37,7 @@ fn officer(staff: &Staff) -> WebResult<()> {
         return Err(WebError::not_found());
     }
     // What these pages show is about everybody: an unlocked screen must not be enough.
-    staff.prove_first("/team/audit")
+    staff.prove_first("/governance")
 }
 
 /// How many questions wait for this member of staff: their page of work says so.

@@ -95,7 +95,14 @@ async fn practitioner(kith: &Access, directory: &Directory, uid: &str, claims: &
     let query = Query::new("Practitioner")
         .and_then(|q| q.where_("identifier", &format!("{}|{uid}", system::SDS_USER)))
         .map_err(WebError::internal)?;
-    if let Some(entry) = kith.search(&query).await?.entries.first() {
+    let found = kith.search(&query).await?.entries;
+    if found.len() > 1 {
+        // Whoever it is, it must not be somebody else.
+        return Err(WebError::forbidden(
+            "The directory here has your national number more than once. Tell your manager.",
+        ));
+    }
+    if let Some(entry) = found.first() {
         let reference = entry.reference();
         let name = directory.name(&reference).unwrap_or("Member of staff").to_owned();
         return Ok((reference, name));

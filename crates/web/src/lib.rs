@@ -32,6 +32,7 @@ pub mod filters;
 pub mod form;
 pub mod gallery;
 mod help;
+mod lately;
 pub mod layers;
 mod learning;
 pub mod person;
@@ -45,5 +46,6 @@ pub mod state;
 pub mod team;
 mod went_wrong;
 
+pub use lately::Lately;
 pub use router::router;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

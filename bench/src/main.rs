@@ -4,6 +4,7 @@
 //! folder, `kith demo` served over HTTP on this machine. The load comes from this process, on the same processors, so the
 //! server never has the machine to itself. `docs/performance.md` keeps what was measured and what the limits are.
 
+mod audit;
 mod browser;
 mod bundles;
 mod journey;
@@ -47,6 +48,7 @@ struct Args {
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     Import,
+    Audit,
     Demo,
     Record,
     Journey,
@@ -81,6 +83,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut table = measures::Table::new();
     if wanted(Part::Import) {
         measures::import(&mut table, &kith, folder.path(), &size)?;
+    }
+    if wanted(Part::Audit) {
+        audit::verify(&mut table, &kith, folder.path(), if args.quick { 20_000 } else { 1_000_000 })?;
     }
     if [Part::Demo, Part::Record, Part::Journey].into_iter().any(wanted) {
         let neighbourhood = measures::prepare(&mut table, &kith, folder.path(), &size, args.prepared.as_deref())?;

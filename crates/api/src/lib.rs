@@ -23,7 +23,8 @@ mod state;
 
 use std::time::Duration;
 
-pub use router::router;
+pub use fhir::audit_event::event as audit_event;
+pub use router::{guarded_paths, router};
 
 /// How the machine door behaves.
 #[derive(Debug, Clone)]

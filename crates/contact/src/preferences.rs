@@ -199,6 +199,16 @@ impl Preferences {
         interpreter.into_iter().chain(self.access_needs.iter().map(|n| n.text.clone())).collect()
     }
 
+    /// Names what is said here: the same words have the same mark, so that a form can tell what it was filled in upon.
+    pub fn mark(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut edit = self.edit();
+        edit.access_needs.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        json!(edit).to_string().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
     /// The same, as a form to change.
     pub fn edit(&self) -> PreferencesEdit {
         PreferencesEdit {
@@ -308,6 +318,16 @@ pub fn apply(patient: &Value, edit: &PreferencesEdit) -> Value {
 /// Saves new preferences of the person with this id: the Patient and their access-need Flags in one change. Refuses with
 /// [`Error::Door`] (conflict) if the record changed since it was read here.
 pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> Result<(), Error> {
+    save_upon(access, patient_id, edit, None).await
+}
+
+/// [`save`], if the preferences still are those that the form was filled in upon ([`Preferences::mark`]). [`Error::Conflict`]
+/// where somebody changed them meanwhile to something else than is now wanted; then nothing is saved.
+pub async fn save_over(access: &Access, patient_id: &str, edit: &PreferencesEdit, seen: &str) -> Result<(), Error> {
+    save_upon(access, patient_id, edit, Some(seen)).await
+}
+
+async fn save_upon(access: &Access, patient_id: &str, edit: &PreferencesEdit, seen: Option<&str>) -> Result<(), Error> {
     let problems = validate(edit);
     if !problems.is_empty() {
         return Err(Error::Invalid { problems });
@@ -340,10 +360,18 @@ pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> 
             changed = true;
         }
     }
-    if changed {
-        access.commit(change).await?;
+    if !changed {
+        return Ok(());
     }
-    Ok(())
+    let moved = || Error::Conflict { what: "These details were changed since you opened this page.".to_owned() };
+    if seen.is_some_and(|seen| seen != Preferences::of(&record).mark()) {
+        return Err(moved());
+    }
+    match access.commit(change).await {
+        Ok(_) => Ok(()),
+        Err(kith_trust::Error::Conflict { .. }) if seen.is_some() => Err(moved()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn access_need_flag(patient_id: &str, need: &str, since: Timestamp) -> Value {

@@ -26,18 +26,23 @@
 mod access;
 mod actor;
 mod agreements;
+mod audit;
 pub mod bundle;
 mod change;
 mod commit;
 mod door;
 mod error;
+mod inquiry;
 mod kinds;
 mod link;
 mod record;
+pub mod retention;
 mod scope;
 mod session;
+mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unusual;
 
 pub use access::Access;
 pub use actor::{Actor, Purpose, Role};
@@ -45,11 +50,16 @@ pub use agreements::{Action, Agreements, Answer, Question};
 pub use change::Change;
 pub use door::{Door, DoorConfig};
 pub use error::{Error, Problem};
+pub use inquiry::{ANSWER_WITHIN, Inquiry, Outcome, State as InquiryState};
 pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, Session};
+pub use subject_access::{Copy as SubjectAccess, LeftOut};
+pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 
+pub use kith_store::keys::{KeyConfig, Secret};
 pub use kith_store::{
-    AuditEntry, AuditFields, AuditReport, CheckReport, Job, Occupancy, Origin, OutboxMessage, Receipt, Settle,
+    AuditEntry, AuditFields, AuditFound, AuditQuery, AuditReport, CheckReport, Erased, Job, Occupancy, Origin,
+    OutboxMessage, Receipt, Settle,
 };

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -35,13 +35,22 @@ pub struct Site {
     pub secret: [u8; 32],
     /// The largest request body in bytes. Photos need about 10 MB.
     pub max_body: usize,
+    /// How long a request may take, its body's arrival included: long enough for a photo over a slow line.
+    pub timeout: Duration,
     renderer: Renderer,
 }
 
 impl Site {
     /// A site; fails if a template in the binary does not compile.
     pub fn new(demo: bool, tls: bool, secret: [u8; 32]) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self { demo, tls, secret, max_body: 12 * 1024 * 1024, renderer: Renderer::new()? }))
+        Ok(Arc::new(Self {
+            demo,
+            tls,
+            secret,
+            max_body: 12 * 1024 * 1024,
+            timeout: Duration::from_mins(2),
+            renderer: Renderer::new()?,
+        }))
     }
 
     pub fn renderer(&self) -> &Renderer {
@@ -57,6 +66,7 @@ pub fn layers(router: Router, site: &Arc<Site>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(DefaultBodyLimit::max(site.max_body))
+        .layer(middleware::from_fn_with_state(Arc::clone(site), in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(site), show))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(Arc::clone(site), guard))
@@ -129,6 +139,19 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
         "page"
     );
     response
+}
+
+/// Gives up on a request that takes too long, so that a body that never comes holds nothing for ever.
+async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(site.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => WebError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "This took too long",
+            "What you sent did not arrive in time. Go back and send it again; if it was a photo, try a smaller one.",
+        )
+        .into_response(),
+    }
 }
 
 const VISIT: &str = "kith-visit";

@@ -107,7 +107,7 @@ async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, S
         sender: Some(sender.clone()),
         recipients: vec![team.clone()],
         text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
+        subject: Some(subject_of(&message.subject, thread.as_ref())),
         about: message.about.clone(),
         answers: message.answers.clone(),
         channel: Some(message.channel),
@@ -127,6 +127,11 @@ async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, S
         now,
     }));
     Ok((change, Sent { message: sent, task: Some(task), due: Some(due), replayed: false }, asked))
+}
+
+/// The subject of a message: an answer has its thread's, so that it can be named by itself.
+fn subject_of(subject: &str, thread: Option<&Thread>) -> String {
+    thread.map_or_else(|| crate::document::safe_title(subject), |thread| thread.subject.clone())
 }
 
 /// What a message asks for, whatever else stands in its thread by now.
@@ -168,7 +173,7 @@ async fn prepare_to_person(access: &Access, message: &ToPerson) -> Result<(Chang
             &crate::fields::person_name(record.patient()).unwrap_or_default(),
         )],
         text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
+        subject: Some(subject_of(&message.subject, thread.as_ref())),
         about: message.about.clone(),
         answers: message.answers.clone(),
         channel: None,

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod draft;
+mod go;
 mod offers;
 mod question;
 mod start;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Routes {
         ("/help/{pathway}/times/{service}", get(offers::times).post(offers::hold)),
         ("/help/{pathway}/confirm", get(confirm::show).post(confirm::book)),
         ("/help/{pathway}/ask", post(confirm::ask)),
+        ("/help/{pathway}/go/{service}", post(go::go)),
         ("/help/{pathway}/advice", post(confirm::advice)),
         ("/help/{pathway}/done", get(confirm::done)),
     ]

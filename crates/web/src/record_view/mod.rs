@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::filters::london;
 
-pub use measured::{Measured, Reading, measured};
+pub use measured::{Measured, measured};
 pub use timeline::{Event, happened, latest, timeline, told_to};
 pub use wrote::{Authors, Wrote};
 

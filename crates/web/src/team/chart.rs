@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference;
 use crate::record_view::{self, Authors, Event};
-use crate::reply::WebResult;
+use crate::reply::{WebError, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
 
@@ -47,6 +47,8 @@ pub(super) struct Can {
     pub write_clinical: bool,
     pub message: bool,
     pub book: bool,
+    /// How they are reached and seen, and who acts for them.
+    pub change_details: bool,
 }
 
 /// What every page of a record shows.
@@ -104,6 +106,7 @@ impl Chart {
             write_clinical: access.may(id, Action::Write, DataKind::Clinical).await?,
             message: access.may(id, Action::Write, DataKind::Correspondence).await?,
             book: access.may(id, Action::Book, DataKind::Administrative).await?,
+            change_details: access.may(id, Action::Write, DataKind::Demographics).await?,
         };
         let (since, first_look) = look(&access, id, now).await?;
         Ok(Self { access, record, directory, now, can, since, first_look })
@@ -111,6 +114,14 @@ impl Chart {
 
     pub fn id(&self) -> &str {
         &self.record.patient_id
+    }
+
+    /// Goes on if the reader may; says who does, otherwise.
+    pub fn only_if(&self, may: bool, who_may: &str) -> WebResult<()> {
+        if may {
+            return Ok(());
+        }
+        Err(WebError::forbidden(who_may).next("Back to the record", self.path("")))
     }
 
     /// Leads to a page of this record: `path("/care")`.

@@ -7,6 +7,7 @@ mod care;
 mod chart;
 mod close;
 mod day;
+mod details;
 mod documents;
 mod find;
 mod hand_on;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Routes {
         ("/team/work/{id}/start", post(work::start)),
         ("/team/work/{id}/hand-on", get(hand_on::ask).post(hand_on::hand_on)),
         ("/team/work/{id}/complete", get(close::ask_complete).post(close::complete)),
+        ("/team/work/{id}/call-off", get(close::ask_call_off).post(close::call_off)),
         ("/team/work/{id}/return", get(close::ask_return).post(close::send_back)),
         ("/team/undelivered", get(undelivered::show)),
         // A service's day
@@ -60,11 +62,15 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/documents", get(documents::list)),
         ("/team/people/{id}/documents/{document}", get(documents::show)),
         ("/team/people/{id}/documents/{document}/image", get(documents::image)),
+        ("/team/people/{id}/details", get(details::show).post(details::save)),
+        ("/team/people/{id}/proxies/{proxy}/end", get(details::ask_end).post(details::end)),
         // What is arranged for them
         ("/team/people/{id}/care", get(care::show)),
         ("/team/people/{id}/book", get(book::show).post(book::book)),
         ("/team/people/{id}/help", get(help::choose).post(help::begin)),
         ("/team/people/{id}/help/{pathway}", get(help::show).post(help::answer)),
+        ("/team/people/{id}/help/{pathway}/photo", post(help::photo)),
+        ("/team/people/{id}/help/{pathway}/go/{service}", post(help::go)),
         ("/team/people/{id}/help/{pathway}/book", post(help::book)),
         ("/team/people/{id}/help/{pathway}/ask", post(help::ask)),
         ("/team/people/{id}/help/{pathway}/advice", post(help::advice)),
@@ -83,6 +89,8 @@ pub(crate) fn routes() -> Routes {
         ("/team/audit", get(audit::show).post(audit::look)),
     ]
 }
+
+pub(crate) use find::nhs_number;
 
 /// `Type/id` from an id in an address; not found where it is no id.
 fn reference(kind: &str, id: &str) -> WebResult<String> {

@@ -48,6 +48,8 @@ struct View {
     searched: bool,
     no_team: bool,
     back: String,
+    /// Questions of the privacy officer that wait for an answer.
+    questions: usize,
 }
 
 #[derive(Serialize)]
@@ -65,6 +67,7 @@ struct Row {
     kind: &'static str,
     problem: String,
     channel: Option<String>,
+    from: Option<String>,
     due: String,
     due_words: String,
     overdue: bool,
@@ -87,6 +90,7 @@ impl Row {
             kind: work.kind.words(),
             problem: item.problem.unwrap_or(work.description),
             channel: work.channel.as_deref().map(|code| channel_words(code).to_owned()),
+            from: item.from,
             due: work.due.to_string(),
             due_words: item.due_words,
             overdue: item.overdue,
@@ -144,12 +148,13 @@ async fn view(state: &AppState, staff: &Staff, wanted: &Wanted, text: Option<Str
         unreadable: unreadable.len(),
         searched: text.is_some(),
         back,
+        questions: crate::governance::waiting(staff).await?,
     })
 }
 
 pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(wanted): Query<Wanted>) -> WebResult {
     if staff.role() == Role::PrivacyOfficer {
-        return Ok(Reply::to("/team/audit"));
+        return Ok(Reply::to("/governance"));
     }
     if staff.role() == Role::SafetyOfficer {
         return Ok(Reply::to("/team/learning"));

@@ -33,6 +33,7 @@ pub mod form;
 pub mod gallery;
 pub mod governance;
 mod help;
+mod lately;
 pub mod layers;
 mod learning;
 pub mod limits;
@@ -49,6 +50,7 @@ pub mod state;
 pub mod team;
 mod went_wrong;
 
+pub use lately::Lately;
 pub use router::router;
 pub use sign_in::SignIn;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

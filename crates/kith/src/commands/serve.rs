@@ -59,6 +59,7 @@ pub async fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::R
         door: door.clone(),
         directory: DirectoryCache::new(),
         pathways: Arc::new(super::content::pathways(config)?),
+        lately: kith_web::Lately::default(),
         demo: demo.cloned().map(Arc::new),
         sign_in: Arc::new(super::sign_in::ways(door, demo, config).await?),
     };

@@ -94,6 +94,7 @@ pub async fn state(door: &Door) -> AppState {
         door: door.clone(),
         directory,
         pathways: Arc::new(kith_frontdoor::Pathways::embedded().unwrap()),
+        lately: kith_web::Lately::default(),
         demo: Some(Arc::new(demo)),
         sign_in: Arc::new(sign_in),
     }

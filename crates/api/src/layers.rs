@@ -12,6 +12,7 @@ use kith_trust::Purpose;
 
 use crate::fhir::outcome::Failure;
 use crate::operations::metrics as measured;
+use crate::smart::limits;
 use crate::state::Api;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -93,17 +94,29 @@ pub async fn bearer(State(api): State<Api>, mut request: Request, next: Next) ->
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map_or("", |(_, token)| token.trim());
-    match api.door.machine(token).await {
-        Ok(Some(actor)) => {
-            let access = api.door.enter(actor, Purpose::DirectCare);
+    let found = match api.door.machine(token).await {
+        Ok(Some(actor)) => Ok(Some(api.door.enter(actor, Purpose::DirectCare))),
+        // Not an integration engine's: an app's, narrowed to its scopes.
+        Ok(None) => api.door.app_access(token).await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(Some(access)) => {
+            // The start of a token names it and is worth nothing by itself.
+            if !api.limits.may_request(token.get(..12).unwrap_or_default()) {
+                return too_many();
+            }
             request.extensions_mut().insert(access);
             next.run(request).await
         }
         Ok(None) => {
+            if !token.is_empty() && !api.limits.may_guess(&limits::from(request.extensions())) {
+                return too_many();
+            }
             let failure = Failure::new(
                 StatusCode::UNAUTHORIZED,
                 "login",
-                "send `Authorization: Bearer …` with a token made by `kith token`",
+                "send `Authorization: Bearer …` with a token made by `kith token`, or one of an app",
             );
             let mut response = failure.into_response();
             let challenge = HeaderValue::from_static("Bearer realm=\"kith\"");
@@ -112,4 +125,11 @@ pub async fn bearer(State(api): State<Api>, mut request: Request, next: Next) ->
         }
         Err(error) => Failure::from(error).into_response(),
     }
+}
+
+fn too_many() -> Response {
+    let failure = Failure::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "too many requests: wait a minute");
+    let mut response = failure.into_response();
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    response
 }

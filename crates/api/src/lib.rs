@@ -19,6 +19,7 @@ pub mod fhir;
 mod layers;
 mod operations;
 mod router;
+pub mod smart;
 mod state;
 
 use std::time::Duration;

@@ -7,13 +7,14 @@ use kith_trust::Door;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::state::Api;
-use crate::{ApiOptions, fhir, layers, operations};
+use crate::{ApiOptions, fhir, layers, operations, smart};
 
 /// All routes of the machine door. Merge it with the pages' router, or serve it alone.
 pub fn router(door: Door, options: ApiOptions) -> Router {
     let api = Api::new(door, options, operations::metrics::recorder());
     Router::new()
         .merge(for_operators())
+        .merge(smart::routes())
         .nest("/fhir", for_connected_systems(&api))
         .layer(from_fn_with_state(api.clone(), layers::in_time))
         .layer(CatchPanicLayer::custom(layers::panicked))

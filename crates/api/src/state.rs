@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::ApiOptions;
 use crate::fhir::capability::Searchable;
+use crate::smart::Limits;
 
 /// The door, the options and the little that is worked out once. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +24,8 @@ pub struct Shared {
     pub conditional: Mutex<()>,
     /// What can be searched, asked of the door once.
     pub searchable: OnceCell<Searchable>,
+    /// How often one caller may ask.
+    pub limits: Limits,
     /// The newest audit entry seen so far.
     pub audit_head: AtomicI64,
 }
@@ -35,6 +38,7 @@ impl Api {
             metrics,
             conditional: Mutex::new(()),
             searchable: OnceCell::new(),
+            limits: Limits::default(),
             audit_head: AtomicI64::new(0),
         }))
     }

@@ -118,6 +118,11 @@ pub enum Command {
     },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
+    /// Apps that act for people and staff, and backend services (SMART App Launch)
+    App {
+        #[command(subcommand)]
+        command: AppCommand,
+    },
     /// Accounts of this site, for places without NHS login or NHS Care Identity
     Account {
         #[command(subcommand)]
@@ -302,6 +307,37 @@ pub struct Token {
     /// Withdraw every token of a connected system instead (Device/…, as --list prints it)
     #[arg(long, value_name = "DEVICE", conflicts_with = "service")]
     pub withdraw: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum AppCommand {
+    /// Register an app or a backend service and print its client id (and secret, once)
+    Add {
+        /// Name, as people will see it
+        name: String,
+        /// Address it may be sent back to (https); none makes it a backend service
+        #[arg(long, value_name = "URL")]
+        redirect: Vec<String>,
+        /// Where it is started from a person's page (EHR launch)
+        #[arg(long, value_name = "URL")]
+        launch: Option<String>,
+        /// The most it may be granted: patient/*.rs, user/Observation.rs?category=laboratory, system/Condition.r, …
+        #[arg(long, value_name = "SCOPE", required = true)]
+        scope: Vec<String>,
+        /// It can keep a secret
+        #[arg(long, conflicts_with = "jwks")]
+        confidential: bool,
+        /// Its public keys, a JSON Web Key Set (RS384 or ES384)
+        #[arg(long, value_name = "FILE")]
+        jwks: Option<PathBuf>,
+    },
+    /// List apps
+    List,
+    /// Take an app away; its tokens are refused from then on
+    Remove {
+        /// Its client id
+        id: String,
+    },
 }
 
 #[derive(Subcommand)]

@@ -15,7 +15,7 @@ use crate::actor::{Actor, Purpose, Role};
 use crate::door::Door;
 use crate::error::Error;
 use crate::session::{event, key, secret};
-use crate::smart::{Narrow, Scope, granted};
+use crate::smart::{Narrow, Right, Scope, granted};
 
 const APPS: &str = "smart-app";
 const CODES: &str = "smart-code";
@@ -428,12 +428,9 @@ const USED: &str = "smart-used";
 /// A scope of the agreement that is wide enough for a SMART scope: reading, writing, or both, of a type.
 fn covering(scope: &str) -> Option<String> {
     let parsed = Scope::parse(scope)?;
-    let narrow = Narrow::new(std::slice::from_ref(&scope.to_owned()), None);
-    use crate::smart::Right;
     let kind = parsed.kind.as_str();
-    let any = if kind == "*" { "Patient" } else { kind };
-    let reads = [Right::Read, Right::Search].into_iter().any(|right| narrow.names(any, right));
-    let writes = [Right::Create, Right::Update, Right::Delete].into_iter().any(|right| narrow.names(any, right));
+    let reads = parsed.has(Right::Read) || parsed.has(Right::Search);
+    let writes = [Right::Create, Right::Update, Right::Delete].into_iter().any(|right| parsed.has(right));
     let rights = match (reads, writes) {
         (true, true) => "*",
         (true, false) => "read",

@@ -85,6 +85,16 @@ impl Scope {
         Some(Self { context, kind: kind.to_owned(), rights, query })
     }
 
+    /// Whether it names this right.
+    pub fn has(&self, right: Right) -> bool {
+        self.rights.contains(&right)
+    }
+
+    /// Whether it names only some resources of its type.
+    pub fn is_part(&self) -> bool {
+        self.query.is_some()
+    }
+
     fn names(&self, kind: &str, right: Right) -> bool {
         (self.kind == "*" || self.kind == kind) && self.rights.contains(&right)
     }

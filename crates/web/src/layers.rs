@@ -100,7 +100,7 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response<Body> {
     WebError::internal("panic in a page").into_response()
 }
 
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+pub(crate) const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                    manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
 static HEADERS: [(HeaderName, &str); 7] = [

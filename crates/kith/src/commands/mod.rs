@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod account;
+mod app;
 mod audit;
 mod check;
 mod content;
@@ -37,6 +38,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Retention { command } => retention::run(command, &config).await,
         Command::Keys { command } => keys::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
+        Command::App { command } => app::run(command, &config).await,
         Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Safety { command } => safety::run(command, &config).await,

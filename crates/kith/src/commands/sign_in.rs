@@ -26,6 +26,7 @@ pub async fn ways(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::
         ways.staff = Some(provider(Means::CareIdentity, staff, config)?);
     }
     ways.accounts = config.accounts;
+    ways.public_url.clone_from(&config.public_url);
     Ok(ways)
 }
 

@@ -91,6 +91,7 @@ pub(super) async fn open(door: &Door, demo: &Demo, roles: RoleMap) -> Result<Sig
         staff: Some(for_staff),
         accounts: false,
         roles,
+        public_url: None,
         limits: Limits::demonstration(),
         demo: Some(providers),
     })

@@ -60,7 +60,7 @@ pub(super) fn local(next: &str) -> &str {
     let ours = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n'])
-        && next.len() <= 1000
+        && next.len() <= 3000
         && next.bytes().all(|b| (0x21..0x7f).contains(&b));
     if ours { next } else { "/" }
 }
@@ -468,6 +468,6 @@ mod tests {
         ] {
             assert_eq!(local(elsewhere), "/", "{elsewhere:?}");
         }
-        assert_eq!(local(&format!("/{}", "a".repeat(2000))), "/");
+        assert_eq!(local(&format!("/{}", "a".repeat(4000))), "/");
     }
 }

@@ -2,6 +2,7 @@
 //! role; proving it again before something sensitive; and one's own sessions.
 
 mod account;
+mod app;
 mod carried;
 mod demo;
 mod flow;
@@ -41,6 +42,8 @@ pub struct SignIn {
     /// Accounts of this site, with a password and a code from an app.
     pub accounts: bool,
     pub roles: RoleMap,
+    /// Where browsers reach this site, without a slash at the end; `None` where nobody said.
+    pub public_url: Option<String>,
     pub limits: Limits,
     /// The demonstration's own providers; `None` outside it.
     pub demo: Option<DemoProviders>,
@@ -49,7 +52,15 @@ pub struct SignIn {
 impl SignIn {
     /// A site on which nobody can sign in yet.
     pub fn closed(roles: RoleMap) -> Self {
-        Self { people: None, staff: None, accounts: false, roles, limits: Limits::default(), demo: None }
+        Self {
+            people: None,
+            staff: None,
+            accounts: false,
+            roles,
+            public_url: None,
+            limits: Limits::default(),
+            demo: None,
+        }
     }
 
     /// The demonstration: both kinds of provider inside this process, which take a choice for proof.
@@ -110,5 +121,8 @@ pub(crate) fn own_routes() -> Routes {
         ("/sessions", get(sessions::show)),
         ("/sessions/end", post(sessions::end)),
         ("/sessions/end-all", post(sessions::end_all)),
+        ("/auth/authorize", get(app::ask).post(app::decide)),
+        ("/team/people/{id}/apps", get(app::list)),
+        ("/team/people/{id}/apps/{app}", post(app::launch)),
     ]
 }

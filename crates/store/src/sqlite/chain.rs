@@ -30,8 +30,8 @@ pub(crate) fn audit(
 ) -> Result<AuditReport, StoreError> {
     let head: i64 =
         connection.query_row("SELECT coalesce(max(seq), 0) FROM audit", [], |r| r.get(0)).map_err(storage)?;
-    let mut report =
-        AuditReport { entries: 0, head: 0, broken: None, checkpoints: 0, signed_to: 0, key: hex(shared.keys.public()) };
+    let public = shared.keys.public();
+    let mut report = AuditReport { entries: 0, head: 0, broken: None, checkpoints: 0, signed_to: 0, key: hex(&public) };
     let threads = if head < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) as i64 };
     let step = head / threads + 1;
     let parts: Vec<(i64, i64)> =
@@ -60,7 +60,7 @@ pub(crate) fn audit(
     }
     report.head = broken.as_ref().map_or(head, |b| b.seq - 1);
     report.entries = report.head as u64;
-    for (path, ours) in [(Some(shared.checkpoints.as_path()), Some(shared.keys.public())), (against, None)] {
+    for (path, ours) in [(Some(shared.checkpoints.as_path()), Some(&public)), (against, None)] {
         let Some(path) = path else { continue };
         match checkpoint::read(path, ours) {
             Ok(checkpoints) => {

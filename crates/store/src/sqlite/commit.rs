@@ -156,6 +156,18 @@ impl State {
         self.signed.1 = Instant::now();
     }
 
+    /// Signs the head with the old key, which names the new one, and goes on with that.
+    pub fn hand_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let (seq, hash) = (self.heads.audit_seq, self.heads.audit_hash);
+        let shared = Arc::clone(&self.shared);
+        let mut number = 0;
+        shared.keys.replace_signing(|next| {
+            number = checkpoint::append(&shared.checkpoints, &shared.keys, seq, &hash, Timestamp::now(), Some(next))?;
+            Ok(())
+        })?;
+        set_meta(connection, CHECKPOINTS, number as i64)
+    }
+
     pub fn vault(&self) -> &super::vault::Vault {
         &self.shared.vault
     }

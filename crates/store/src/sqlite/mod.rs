@@ -322,7 +322,7 @@ impl Store for Sqlite {
     }
 
     fn verify_key(&self) -> String {
-        hex(self.shared.keys.public())
+        hex(&self.shared.keys.public())
     }
 
     async fn master_keys(&self) -> Result<Vec<(String, u64)>, StoreError> {
@@ -332,6 +332,11 @@ impl Store for Sqlite {
             Ok(names.into_iter().map(|name| (name.clone(), counts.get(&name).copied().unwrap_or(0))).collect())
         })
         .await
+    }
+
+    async fn rotate_signing(&self) -> Result<(), StoreError> {
+        self.checkpoint().await?;
+        self.writer.run(|state, tx| state.hand_over(tx)).await
     }
 
     async fn rotate_keys(&self) -> Result<u64, StoreError> {

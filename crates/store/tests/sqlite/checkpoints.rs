@@ -131,6 +131,27 @@ async fn a_swapped_signing_key_is_found() {
 }
 
 #[tokio::test]
+async fn a_signing_key_hands_over_to_the_next_and_a_server_with_the_old_one_signs_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    three(folder.path()).await;
+    let server: Arc<dyn Store> = open(folder.path());
+    let operator = open(folder.path());
+    let before = operator.verify_key();
+    operator.rotate_signing().await.unwrap();
+    assert_ne!(operator.verify_key(), before);
+    assert_eq!(operator.verify_audit(None).await.unwrap().broken, None);
+    operator.close().await.unwrap();
+    Act::new(9).put(observation("o", "a", 9)).commit(&server).await.unwrap();
+    server.close().await.unwrap();
+    assert_eq!(lines(folder.path()).len(), 4, "the old key says nothing more");
+    let store: Arc<dyn Store> = open(folder.path());
+    Act::new(10).put(observation("o", "a", 10)).commit(&store).await.unwrap();
+    store.checkpoint().await.unwrap();
+    let report = store.verify_audit(None).await.unwrap();
+    assert_eq!((report.broken, report.checkpoints, report.signed_to), (None, 5, 10));
+}
+
+#[tokio::test]
 async fn what_a_crash_left_of_a_line_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     three(folder.path()).await;

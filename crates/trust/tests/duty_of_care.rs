@@ -206,3 +206,19 @@ async fn the_watch_reads_each_entry_once_and_looks_back_no_further_than_its_wind
     place.set_clock(Some(place.now() + SignedDuration::from_hours(24 * 40)));
     assert!(officer.unusual().await.unwrap().findings.is_empty());
 }
+
+#[tokio::test]
+async fn who_was_refused_is_asked_without_learning_whose_record_it_was() {
+    let place = place().await;
+    let mut actor = staff(&place, Role::Pharmacist, "owens").actor().clone();
+    actor.organization = Some("Organization/elsewhere".into());
+    let stranger = place.enter(actor, Purpose::DirectCare);
+    stranger.open("ben").await.unwrap_err();
+    let officer = staff(&place, Role::PrivacyOfficer, "officer");
+    let finding = officer.unusual().await.unwrap().findings.remove(0);
+    assert!(finding.signs.iter().any(|(sign, _)| *sign == Sign::Refused) && !finding.got_in);
+    officer.ask_about(&finding).await.unwrap();
+    let mine = &stranger.my_inquiries().await.unwrap()[0];
+    assert_eq!((mine.person.as_deref(), mine.person_name.as_str()), (None, ""));
+    assert_eq!(officer.inquiries().await.unwrap()[0].person.as_deref(), Some("ben"));
+}

@@ -456,6 +456,25 @@ impl Access {
         Ok(Page { entries, next })
     }
 
+    /// As [`Access::search`] for each of several questions about the directory (slots, schedules), in one visit to the store.
+    pub async fn search_each(&self, queries: &[Query]) -> Result<Vec<Page>, Error> {
+        let machine = self.actor.role == Role::Machine;
+        let found = if machine { Vec::new() } else { self.inner.store.search_each(queries).await? };
+        let of_people = |found: &kith_store::Found| found.entries.iter().any(|stored| stored.person.is_some());
+        if machine || found.iter().any(of_people) {
+            let mut pages = Vec::with_capacity(queries.len());
+            for query in queries {
+                pages.push(self.search(query).await?);
+            }
+            return Ok(pages);
+        }
+        let page = |found: kith_store::Found| Page {
+            entries: found.entries.iter().filter_map(Entry::of).collect(),
+            next: found.next,
+        };
+        Ok(found.into_iter().map(page).collect())
+    }
+
     /// Who looked at or changed a person's record, newest first. For the person, their proxies and the privacy officer.
     pub async fn who_looked(&self, patient_id: &str, limit: usize) -> Result<Vec<AuditEntry>, Error> {
         self.who_looked_before(patient_id, None, limit).await
@@ -633,14 +652,14 @@ impl Access {
         expires: Option<Timestamp>,
     ) -> Result<(), Error> {
         let mut batch = Batch::new(self.now(), self.origin());
-        batch.set.push(KeyValue {
-            space: KEPT,
-            key: format!("{}|{space}|{key}", self.actor.reference),
-            value: Some(value.to_string().into_bytes()),
-            expires,
-        });
+        batch.set.push(self.kept(space, key, Some(value), expires));
         self.inner.store.commit(batch).await?;
         Ok(())
+    }
+
+    pub(crate) fn kept(&self, space: &str, key: &str, value: Option<&Value>, expires: Option<Timestamp>) -> KeyValue {
+        let key = format!("{}|{space}|{key}", self.actor.reference);
+        KeyValue { space: KEPT, key, value: value.map(|value| value.to_string().into_bytes()), expires }
     }
 
     /// Gives back what [`Access::remember`] kept.
@@ -653,12 +672,7 @@ impl Access {
     /// Forgets what [`Access::remember`] kept.
     pub async fn forget(&self, space: &str, key: &str) -> Result<(), Error> {
         let mut batch = Batch::new(self.now(), self.origin());
-        batch.set.push(KeyValue {
-            space: KEPT,
-            key: format!("{}|{space}|{key}", self.actor.reference),
-            value: None,
-            expires: None,
-        });
+        batch.set.push(self.kept(space, key, None, None));
         self.inner.store.commit(batch).await?;
         Ok(())
     }

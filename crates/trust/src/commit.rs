@@ -92,6 +92,7 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
     batch.occupy.clone_from(&change.occupy);
     batch.outbox.clone_from(&change.outbox);
     batch.jobs.clone_from(&change.jobs);
+    batch.set.extend(change.remembered.iter().map(|r| access.kept(&r.space, &r.key, Some(&r.value), r.expires)));
     Ok(access.inner.store.commit(batch).await?)
 }
 

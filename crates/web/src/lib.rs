@@ -34,6 +34,7 @@ pub mod form;
 pub mod gallery;
 pub mod governance;
 mod help;
+mod lately;
 pub mod layers;
 mod learning;
 pub mod person;
@@ -48,5 +49,6 @@ pub mod state;
 pub mod team;
 mod went_wrong;
 
+pub use lately::Lately;
 pub use router::router;
 pub use state::{AppState, Demo, DemoPerson, DemoStaff};

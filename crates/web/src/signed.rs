@@ -142,6 +142,11 @@ impl Me {
         self.signed_in != self.person
     }
 
+    /// Names the session: for what is kept per sign-in.
+    pub fn session(&self) -> &str {
+        &self.handle
+    }
+
     /// From now on in this session, acts for somebody else.
     pub async fn act_for(&self, patient_id: &str, name: &str) -> Result<(), WebError> {
         let kept = json!({"patient_id": patient_id, "name": name});

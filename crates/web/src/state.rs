@@ -13,6 +13,8 @@ pub struct AppState {
     pub door: Door,
     pub directory: DirectoryCache,
     pub pathways: Arc<Pathways>,
+    /// What was worked out a moment ago.
+    pub lately: crate::Lately,
     /// Who can be signed in as without proof: in demo mode alone. `None` leaves no such page.
     pub demo: Option<Arc<Demo>>,
 }

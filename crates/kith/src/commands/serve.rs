@@ -59,6 +59,7 @@ pub fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::Result<
         door: door.clone(),
         directory: DirectoryCache::new(),
         pathways: Arc::new(super::content::pathways(config)?),
+        lately: kith_web::Lately::default(),
         demo: demo.cloned().map(Arc::new),
     };
     Ok(kith_api::router(door.clone(), kith_api::ApiOptions::default()).merge(kith_web::router(state, &site)))

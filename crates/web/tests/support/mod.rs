@@ -69,6 +69,7 @@ pub async fn state(door: &Door) -> AppState {
         door: door.clone(),
         directory,
         pathways: Arc::new(kith_frontdoor::Pathways::embedded().unwrap()),
+        lately: kith_web::Lately::default(),
         demo: Some(Arc::new(Demo { people: people.collect(), staff: staff.collect() })),
     }
 }

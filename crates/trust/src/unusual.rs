@@ -414,7 +414,7 @@ fn id(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    kith_store::sqlite::hex(&hash.finalize()[..12])
 }
 
 fn name_of(value: &Value) -> String {

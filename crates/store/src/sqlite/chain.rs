@@ -1,6 +1,7 @@
 //! Walking the audit chain, and holding it against the signed checkpoints outside the database.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -130,12 +131,12 @@ fn walk(connection: &Connection, from: i64, to: i64) -> Result<Option<Broken>, S
         }
         let at: i64 = row.get(1).map_err(storage)?;
         let origin: i64 = row.get(3).map_err(storage)?;
-        if !origins.contains_key(&origin) {
+        if let Entry::Vacant(place) = origins.entry(origin) {
             let fields: Option<String> = connection
                 .prepare_cached("SELECT fields FROM origin WHERE origin = ?1")
                 .and_then(|mut s| s.query_row([origin], |r| r.get(0)).optional())
                 .map_err(storage)?;
-            origins.insert(origin, fields);
+            place.insert(fields);
         }
         let person = row.get_ref(2).map_err(storage)?;
         // A value of another type is no person that was ever hashed.

@@ -49,7 +49,7 @@ pub(crate) struct State {
 /// How often a checkpoint of the audit chain is signed: after so many commits, and after so long at the latest if there was
 /// one.
 const HEAD_EVERY: u64 = 1000;
-pub(crate) const HEAD_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const HEAD_AFTER: Duration = Duration::from_mins(1);
 /// In µs, as the schema has it.
 const DAY: i64 = 86_400_000_000;
 /// References listed in an audit entry; larger writes keep the count and the digest.
@@ -223,6 +223,7 @@ pub(crate) fn checkpoints_signed(connection: &Connection) -> Result<u64, StoreEr
 /// Unsigned heads of the audit chain, as releases before checkpoints were signed wrote them: one `sequence hash` a line.
 pub const HEADS_FILE: &str = "audit-heads.txt";
 
+/// Bytes as hexadecimal digits, lower case.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {

@@ -44,7 +44,7 @@ use crate::{
     OutboxMessage, Receipt, Settle, Store, StoreError, Stored, checkpoint,
 };
 use cache::Cache;
-pub(crate) use commit::hex;
+pub use commit::hex;
 use writer::Writer;
 
 mod migrations {
@@ -368,7 +368,7 @@ impl Store for Sqlite {
 
     async fn rotate_signing(&self) -> Result<(), StoreError> {
         self.checkpoint().await?;
-        self.writer.run(|state, tx| state.hand_over(tx)).await
+        self.writer.run(commit::State::hand_over).await
     }
 
     async fn rotate_keys(&self) -> Result<u64, StoreError> {

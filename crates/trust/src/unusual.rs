@@ -560,7 +560,7 @@ mod tests {
         let open = entry(1, MORNING, "Practitioner/p", "ada", "open");
         let write = entry(2, "2026-03-03T10:10:00Z", "Practitioner/p", "ada", "write");
         let late = "2026-03-03T18:00:00Z";
-        assert_eq!(signs(&found(&ben, &ada, &[open.clone()], late)), [Sign::SameName, Sign::NoWork]);
+        assert_eq!(signs(&found(&ben, &ada, std::slice::from_ref(&open), late)), [Sign::SameName, Sign::NoWork]);
         assert_eq!(signs(&found(&ben, &ada, &[open, write], late)), [Sign::SameName]);
     }
 

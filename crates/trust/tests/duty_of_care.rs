@@ -108,7 +108,7 @@ async fn a_list_that_is_read_leaves_how_many_and_a_digest_of_whom() {
     let gp = staff(&place, Role::Gp, "gp");
     let mut hash = Sha256::new();
     hash.update(b"ada\nben\n");
-    let digest: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let digest = hash.finalize().iter().fold(String::new(), |text, b| text + &format!("{b:02x}"));
     let found = gp.search(&Query::new("Patient").unwrap().where_("birthdate", "1980-02-29").unwrap()).await.unwrap();
     assert_eq!(found.entries.len(), 2);
     let entry = last(&place).await;

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::kinds::DataKind;
 use crate::link::{PRESENT_FOR, Relationship, RelationshipKind};
 use crate::record::{Entry, Page, Record, Withheld};
+use crate::smart::{Narrow, Right};
 use crate::{Origin, scope};
 
 /// One actor's way through the door, for one request: cheap to clone, remembers its decisions.
@@ -29,6 +30,8 @@ pub struct Access {
     actor: Arc<Actor>,
     purpose: Purpose,
     memory: Arc<Mutex<Memory>>,
+    /// What the scopes of an app's token leave; `None`: all that the agreements allow.
+    narrow: Option<Arc<Narrow>>,
 }
 
 /// What has been worked out in this request already.
@@ -47,7 +50,7 @@ impl std::fmt::Debug for Access {
 
 impl Access {
     pub(crate) fn new(inner: Arc<Inner>, actor: Actor, purpose: Purpose) -> Self {
-        Self { inner, actor: Arc::new(actor), purpose, memory: Arc::default() }
+        Self { inner, actor: Arc::new(actor), purpose, memory: Arc::default(), narrow: None }
     }
 
     /// Who acts.
@@ -68,7 +71,7 @@ impl Access {
     /// The same request for another purpose.
     #[must_use]
     pub fn for_purpose(&self, purpose: Purpose) -> Self {
-        Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose)
+        Self { narrow: self.narrow.clone(), ..Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose) }
     }
 
     /// Kith's pathways reading the facts they need while this actor asks for help for somebody. The audit trail shows
@@ -80,6 +83,21 @@ impl Access {
         actor.organization.clone_from(&self.actor.organization);
         actor.organization_name.clone_from(&self.actor.organization_name);
         Self::new(Arc::clone(&self.inner), actor, Purpose::DirectCare)
+    }
+
+    /// The same, narrowed to the scopes of a token. Narrowing never allows: the agreements decide besides.
+    pub(crate) fn narrowed(mut self, narrow: Narrow) -> Self {
+        self.narrow = Some(Arc::new(narrow));
+        self
+    }
+
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.narrow.is_some()
+    }
+
+    /// Whether the scopes, where there are any, let this resource through.
+    pub(crate) fn lets(&self, kind: &str, value: &Value, person: Option<&str>, right: Right) -> bool {
+        self.narrow.as_ref().is_none_or(|narrow| narrow.lets(kind, value, person, right))
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -276,6 +294,9 @@ impl Access {
         let machine = self.actor.role == Role::Machine;
         for item in stored.iter() {
             let Some(value) = item.value.as_deref() else { continue };
+            if !self.lets(item.kind, value, Some(patient_id), Right::Read) {
+                continue;
+            }
             let kind = DataKind::of(item.kind, value);
             let allowed = if machine {
                 let answer = self.decide_type(patient_id, Action::Read, item.kind, kind).await?;
@@ -366,6 +387,13 @@ impl Access {
             .max()
             .unwrap_or(DataKind::Clinical);
         let entries: Vec<Entry> = versions.iter().filter_map(Entry::of).collect();
+        let within = |version: &Stored| {
+            let value = version.value.as_deref();
+            value.is_none_or(|value| self.lets(first.kind, value, first.person.as_deref(), Right::Read))
+        };
+        if !versions.iter().all(within) {
+            return self.refuse(first.person.as_deref(), action, "the token's scopes do not cover this", true).await;
+        }
         let Some(patient) = first.person.clone() else {
             let guarded = versions.iter().filter_map(|v| v.value.as_deref());
             let answers: Vec<Answer> =
@@ -406,6 +434,9 @@ impl Access {
         if machine && !scope::covers(&self.actor.scopes, &query.resource_type, Action::Read) {
             return self.refuse(None, "search", "the token's scopes do not cover this", false).await;
         }
+        if self.narrow.as_ref().is_some_and(|narrow| !narrow.names(&query.resource_type, Right::Search)) {
+            return self.refuse(None, "search", "the token's scopes do not cover this", false).await;
+        }
         let wanted = query.count.unwrap_or(50).clamp(1, 1000);
         let mut query = query.clone();
         let mut entries = Vec::new();
@@ -418,6 +449,9 @@ impl Access {
             let found = self.inner.store.search(&query).await?;
             for stored in &found.entries {
                 let (Some(entry), Some(value)) = (Entry::of(stored), stored.value.as_deref()) else { continue };
+                if !self.lets(stored.kind, value, stored.person.as_deref(), Right::Search) {
+                    continue;
+                }
                 if let Some(patient) = &stored.person {
                     of_people = true;
                     let kind = DataKind::of(stored.kind, value);
@@ -487,6 +521,9 @@ impl Access {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, Error> {
+        if self.narrow.is_some() {
+            return self.refuse(Some(patient_id), "audit", "no scope covers the audit trail", true).await;
+        }
         let answer = self.decide(patient_id, Action::Audit, DataKind::Demographics).await?;
         if !answer.allowed {
             return self.refuse(Some(patient_id), "audit", &answer.decided_by, true).await;
@@ -547,6 +584,9 @@ impl Access {
     /// the person is "present" with the actor's organisation for a day, and their Patient id is given. Anything else:
     /// [`Error::NotFound`], and the attempt is recorded.
     pub async fn identify(&self, nhs_number: &str, birth_date: jiff::civil::Date) -> Result<String, Error> {
+        if self.narrow.is_some() {
+            return self.refuse(None, "identify", "no scope covers identifying people", false).await;
+        }
         let Some(organization) = self.actor.organization.clone().filter(|_| self.actor.role.is_staff()) else {
             return self.refuse(None, "identify", "only staff identify people", false).await;
         };

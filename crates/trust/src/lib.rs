@@ -24,8 +24,10 @@
 //! ```
 
 mod access;
+mod account;
 mod actor;
 mod agreements;
+mod app;
 mod audit;
 pub mod bundle;
 mod change;
@@ -39,14 +41,20 @@ mod record;
 pub mod retention;
 mod scope;
 mod session;
+pub mod smart;
 mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod totp;
 mod unusual;
 
 pub use access::Access;
+pub use account::{
+    AccountOf, AccountView, Checked, PASSWORD_LEAST, PASSWORD_MOST, SETUP_LASTS, SetUp, password_problem,
+};
 pub use actor::{Actor, Purpose, Role};
 pub use agreements::{Action, Agreements, Answer, Question};
+pub use app::{App, CODE_LASTS, Grant, Issued, LiveToken, NewApp, REFRESH_LASTS, TOKEN_LASTS};
 pub use change::Change;
 pub use door::{Door, DoorConfig};
 pub use error::{Error, Problem};
@@ -54,7 +62,7 @@ pub use inquiry::{ANSWER_WITHIN, Inquiry, Outcome, State as InquiryState};
 pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use record::{Entry, Page, Record, Withheld};
-pub use session::{ABSOLUTE, IDLE, Session};
+pub use session::{ABSOLUTE, IDLE, PROVED_FOR, Proof, Session};
 pub use subject_access::{Copy as SubjectAccess, LeftOut};
 pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 

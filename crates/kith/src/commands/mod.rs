@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod account;
 mod audit;
 mod check;
 mod content;
@@ -11,6 +12,7 @@ mod morning;
 mod retention;
 mod safety;
 mod serve;
+mod sign_in;
 mod story;
 mod subject_access;
 mod token;
@@ -35,6 +37,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Retention { command } => retention::run(command, &config).await,
         Command::Keys { command } => keys::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
+        Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {

@@ -1,6 +1,5 @@
 //! A red flag that stops the questions, and a phone call with an interpreter.
 
-
 use anyhow::Context;
 use jiff::SignedDuration;
 use kith_contact::Preferences;

@@ -1,6 +1,5 @@
 //! The day: who asks for what, when, and what must come of it.
 
-
 use jiff::civil::Date;
 use kith_directory::words;
 use kith_trust::{Purpose, Role};

@@ -1,6 +1,5 @@
 //! A sore throat, twice, and one slot.
 
-
 use anyhow::Context;
 use kith_directory::words;
 use kith_fhir::views;

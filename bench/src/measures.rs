@@ -37,7 +37,7 @@ impl Table {
         Self { missed: 0 }
     }
 
-    fn line(&mut self, name: &str, unit: &str, ours: f64, baseline: Option<f64>, target: Target) {
+    pub fn line(&mut self, name: &str, unit: &str, ours: f64, baseline: Option<f64>, target: Target) {
         let shown = |n: f64| if n >= 100.0 { format!("{n:.0} {unit}") } else { format!("{n:.2} {unit}") };
         let (met, wanted) = match target {
             Target::Least(least) => (Some(ours >= least), format!("≥ {least} {unit}")),
@@ -59,7 +59,7 @@ impl Table {
     }
 }
 
-fn note(text: impl std::fmt::Display) {
+pub fn note(text: impl std::fmt::Display) {
     println!("    {text}");
 }
 

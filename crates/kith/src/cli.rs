@@ -74,6 +74,11 @@ pub enum Command {
         #[command(subcommand)]
         command: Content,
     },
+    /// Sharing agreements: what is in force, and why somebody may or may not
+    Agreements {
+        #[command(subcommand)]
+        command: Agreements,
+    },
     /// List every setting with its file key, environment variable, flag and default
     Config,
 }
@@ -150,6 +155,27 @@ pub struct Token {
     /// Withdraw every token of a connected system instead (Device/…, as --list prints it)
     #[arg(long, value_name = "DEVICE", conflicts_with = "service")]
     pub withdraw: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Agreements {
+    /// The agreements in force, their versions, reviews and signatures
+    List,
+    /// What is allowed and why, or what would have to be true; exits 1 if nothing is allowed
+    Explain {
+        /// Who asks: Practitioner/…, Patient/…, an NHS number, or role@Organization/…
+        #[arg(long)]
+        who: String,
+        /// About whom: Patient/… or an NHS number
+        #[arg(long)]
+        whom: String,
+        /// Why: direct-care, administration, own-record, audit, population-health, planning, research, …
+        #[arg(long)]
+        why: String,
+        /// Print the answers as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]

@@ -1,8 +1,9 @@
 //! The door: opened once by the binary.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kith_store::sqlite::{Options, Sqlite};
@@ -12,6 +13,7 @@ use crate::access::Access;
 use crate::actor::{Actor, Purpose};
 use crate::agreements::Agreements;
 use crate::error::Error;
+use crate::organisation::OrganisationKind;
 
 /// How the door is opened.
 #[derive(Debug, Clone)]
@@ -45,11 +47,37 @@ impl DoorConfig {
 pub(crate) struct Inner {
     pub store: Arc<dyn Store>,
     pub agreements: Agreements,
+    /// Kinds of organisations, as of a version of the directory.
+    organisations: Mutex<(u64, HashMap<String, OrganisationKind>)>,
     /// A set time in µs, or `i64::MIN` for the real clock.
     clock: AtomicI64,
 }
 
 impl Inner {
+    /// The kind of an organisation (`Organization/…`).
+    pub async fn organisation_kind(&self, reference: &str) -> Result<OrganisationKind, Error> {
+        let version = self.store.directory_version();
+        {
+            let mut known = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.0 != version {
+                *known = (version, HashMap::new());
+            }
+            if let Some(kind) = known.1.get(reference) {
+                return Ok(*kind);
+            }
+        }
+        let Some((kind, id)) = kith_fhir::resource::split_reference(reference) else {
+            return Ok(OrganisationKind::Other);
+        };
+        let found = self.store.read(kind, id).await?.and_then(|stored| stored.value);
+        let kind = found.as_deref().map_or(OrganisationKind::Other, OrganisationKind::of);
+        let mut known = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == version {
+            known.1.insert(reference.to_owned(), kind);
+        }
+        Ok(kind)
+    }
+
     pub fn now(&self) -> Timestamp {
         match self.clock.load(Ordering::Relaxed) {
             i64::MIN => {
@@ -80,7 +108,14 @@ impl Door {
         let store = tokio::task::spawn_blocking(move || Sqlite::open(&folder, &options))
             .await
             .map_err(|e| Error::Storage(e.to_string()))??;
-        Ok(Self { inner: Arc::new(Inner { store: Arc::new(store), agreements, clock: AtomicI64::new(i64::MIN) }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store: Arc::new(store),
+                agreements,
+                organisations: Mutex::default(),
+                clock: AtomicI64::new(i64::MIN),
+            }),
+        })
     }
 
     /// A way in for one request.

@@ -28,25 +28,37 @@ mod actor;
 mod agreements;
 pub mod bundle;
 mod change;
+mod choices;
 mod commit;
 mod door;
+mod emergency;
 mod error;
+mod facts;
 mod kinds;
 mod link;
+mod organisation;
+pub mod protection;
 mod record;
 mod scope;
 mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use access::Access;
+pub use access::{Access, DUTY_AT_MOST};
 pub use actor::{Actor, Purpose, Role};
-pub use agreements::{Action, Agreements, Answer, Question};
+pub use agreements::{
+    Action, Agreement, AgreementFiles, AgreementPage, Agreements, Answer, Explanation, NearMiss, Neighbourhood,
+    Question, Signature, built_in_files,
+};
 pub use change::Change;
+pub use choices::Choices;
 pub use door::{Door, DoorConfig};
+pub use emergency::{Alert, Claim, EMERGENCY_FOR, Reason, Review, Reviewed};
 pub use error::{Error, Problem};
+pub use facts::Facts;
 pub use kinds::{DataKind, LEARNING_EVENT};
-pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
+pub use link::{PARENT_ACTS_UNTIL_AGE, PARENT_READS_UNTIL_AGE, PRESENT_FOR, Relationship, RelationshipKind, TAIL};
+pub use organisation::OrganisationKind;
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, Session};
 

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod agreements;
 mod audit;
 mod check;
 mod content;
@@ -29,6 +30,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Audit { command } => audit::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
         Command::Content { command } => content::run(command, &config),
+        Command::Agreements { command } => agreements::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());
             Ok(ExitCode::SUCCESS)

@@ -8,10 +8,12 @@ mod chart;
 mod close;
 mod day;
 mod documents;
+mod emergency;
 mod find;
 mod hand_on;
 mod help;
 mod messages;
+mod protect;
 mod record;
 mod refer;
 mod register;
@@ -63,6 +65,8 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/documents", get(documents::list)),
         ("/team/people/{id}/documents/{document}", get(documents::show)),
         ("/team/people/{id}/documents/{document}/image", get(documents::image)),
+        ("/team/people/{id}/emergency", get(emergency::ask).post(emergency::claim)),
+        ("/team/people/{id}/protect/{kind}/{item}", get(protect::ask).post(protect::save)),
         // What is arranged for them
         ("/team/people/{id}/care", get(care::show)),
         ("/team/people/{id}/book", get(book::show).post(book::book)),
@@ -84,6 +88,8 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/refer", get(refer::show).post(refer::refer)),
         // The privacy officer
         ("/team/audit", get(audit::show).post(audit::look)),
+        ("/team/emergencies", get(emergency::list)),
+        ("/team/emergencies/{id}", post(emergency::review)),
     ]
 }
 

@@ -182,7 +182,9 @@ async fn through_the_door(table: &mut Table, quick: bool) -> anyhow::Result<()> 
     };
     table.line("open 1,000 things: access and audit, half", "ms", half / 1e3, Some(events.0 / 1e3), Target::Most(2.0));
     table.line("  p99", "ms", most / 1e3, Some(events.1 / 1e3), Target::None);
-    crate::measures::note("the record is in memory, so this is deciding, filtering and auditing; baseline: one audit entry, synced");
+    crate::measures::note(
+        "the record is in memory, so this is deciding, filtering and auditing; baseline: one audit entry, synced",
+    );
     let query = Query::new("Task")?.where_("owner", "HealthcareService/chemist")?.limit(WORKLIST);
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..rounds / 4 {
@@ -198,7 +200,13 @@ async fn through_the_door(table: &mut Table, quick: bool) -> anyhow::Result<()> 
         }
     }
     let (ours, plain) = (spread(ours), spread(plain));
-    table.line("worklist of 200, filtered and audited, half", "ms", ours.0 / 1e3, Some(plain.0 / 1e3), Target::Most(15.0));
+    table.line(
+        "worklist of 200, filtered and audited, half",
+        "ms",
+        ours.0 / 1e3,
+        Some(plain.0 / 1e3),
+        Target::Most(15.0),
+    );
     table.line("  p99", "ms", ours.1 / 1e3, Some(plain.1 / 1e3), Target::None);
     crate::measures::note("baseline: the same search by Kith itself");
     door.close().await?;

@@ -1,16 +1,14 @@
 //! The hazard log (`docs/safety/hazards.toml`): whole, scored by the matrix of DCB0129, and held by tests that exist.
 
-mod log;
-mod matrix;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use anyhow::Context;
 
+use kith_safety::{Estimate, Log, matrix};
+
 use crate::rust_source;
 use crate::tree::{Fault, Tree, has_extension};
-use log::Log;
 
 const LOG: &str = "docs/safety/hazards.toml";
 
@@ -91,7 +89,7 @@ pub fn tests(tree: &Tree, word: &str) -> String {
     out
 }
 
-fn score(estimate: &log::Estimate, risk: Option<u8>) -> String {
+fn score(estimate: &Estimate, risk: Option<u8>) -> String {
     let risk = risk.map_or_else(|| "?".to_owned(), |risk| risk.to_string());
     format!("{risk} (S{} L{})", estimate.severity, estimate.likelihood)
 }

@@ -23,7 +23,7 @@ mod state;
 
 use std::time::Duration;
 
-pub use router::router;
+pub use router::{guarded_paths, router};
 
 /// How the machine door behaves.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use kith_trust::Door;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -30,22 +30,38 @@ fn for_operators() -> Router<Api> {
         .route("/openapi.json", get(operations::openapi::get))
 }
 
+/// Addresses below `/fhir` that answer to a bearer token alone. [`for_connected_systems`] serves these and what describes the
+/// server, and nothing else, so that [`guarded_paths`] leaves none out.
+fn with_token() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
+        ("/", post(fhir::bundle::post)),
+        ("/{type}", get(fhir::search::get).post(fhir::create::post)),
+        ("/{type}/_search", post(fhir::search::post)),
+        ("/{type}/{id}", get(fhir::read::get).put(fhir::update::put).delete(fhir::delete::delete)),
+        ("/{type}/{id}/_history", get(fhir::history::get)),
+        ("/{type}/{id}/_history/{version}", get(fhir::vread::get)),
+        ("/{type}/{id}/$everything", get(fhir::everything::get)),
+        ("/{type}/{id}/{within}", get(fhir::compartment::get)),
+    ]
+}
+
+/// Every path below `/fhir` that needs a token: for the test that each refuses a stranger.
+pub fn guarded_paths() -> Vec<&'static str> {
+    with_token().into_iter().map(|(path, _)| path).collect()
+}
+
 /// Bearer token, but for what describes the server itself. Paths are below `/fhir`.
 fn for_connected_systems(api: &Api) -> Router<Api> {
-    let with_token = Router::new()
-        .route("/", post(fhir::bundle::post))
-        .route("/{type}", get(fhir::search::get).post(fhir::create::post))
-        .route("/{type}/_search", post(fhir::search::post))
-        .route("/{type}/{id}", get(fhir::read::get).put(fhir::update::put).delete(fhir::delete::delete))
-        .route("/{type}/{id}/_history", get(fhir::history::get))
-        .route("/{type}/{id}/_history/{version}", get(fhir::vread::get))
-        .route("/{type}/{id}/$everything", get(fhir::everything::get))
-        .route("/{type}/{id}/{within}", get(fhir::compartment::get))
+    let mut guarded = Router::new();
+    for (path, methods) in with_token() {
+        guarded = guarded.route(path, methods);
+    }
+    let guarded = guarded
         .method_not_allowed_fallback(fhir::wrong_method)
         .fallback(fhir::unknown)
         .layer(from_fn_with_state(api.clone(), layers::bearer));
     Router::new()
         .route("/metadata", get(fhir::metadata::get))
         .method_not_allowed_fallback(fhir::wrong_method)
-        .merge(with_token)
+        .merge(guarded)
 }

@@ -37,6 +37,28 @@ pub fn attach(
     change.create(document)
 }
 
+/// Keeps a photo by itself, once for each `key` of the actor (the same form sent twice, even at the very same moment).
+/// Returns the reference of its DocumentReference, and whether it was kept before.
+pub async fn keep_once(
+    access: &Access,
+    patient_id: &str,
+    jpeg: &Jpeg,
+    title: &str,
+    key: &str,
+) -> Result<(String, bool), Error> {
+    let actor = access.actor();
+    let mut change = Change::new("add photo");
+    let kept = attach(&mut change, patient_id, jpeg, title, (&actor.reference, &actor.name), access.now());
+    change.once(&format!("photo/{patient_id}/{key}"));
+    let receipt = access.commit(change).await?;
+    if !receipt.replayed {
+        return Ok((kept, false));
+    }
+    let before = receipt.written.into_iter().map(|(reference, _)| reference);
+    let before = before.into_iter().find(|reference| reference.starts_with("DocumentReference/"));
+    Ok((before.ok_or(kith_trust::Error::NotFound)?, true))
+}
+
 fn photo(
     patient_id: &str,
     jpeg: &Jpeg,

@@ -162,15 +162,23 @@ impl Preferences {
                 .and_then(|t| text(t, "/value"))
                 .map(str::to_owned)
         };
+        let interpreter = extension(patient, system::EXT_INTERPRETER_REQUIRED)
+            .and_then(|e| e.get("valueBoolean")?.as_bool())
+            .unwrap_or(false);
+        // Other systems flag an interpreter beside the element that says so: it is one need, and is said once.
+        let said_already = |need: &AccessNeed| interpreter && need.text.to_lowercase().starts_with("interpreter");
         Self {
             channel: extension(patient, system::EXT_CONTACT_PREFERENCE)
                 .and_then(|e| text(e, "/valueCode"))
                 .and_then(Channel::from_code),
             language: language_of(patient).map(str::to_owned),
-            interpreter: extension(patient, system::EXT_INTERPRETER_REQUIRED)
-                .and_then(|e| e.get("valueBoolean")?.as_bool())
-                .unwrap_or(false),
-            access_needs: flags.into_iter().filter(|f| is_access_need(f)).filter_map(access_need).collect(),
+            interpreter,
+            access_needs: flags
+                .into_iter()
+                .filter(|f| is_access_need(f))
+                .filter_map(access_need)
+                .filter(|need| !said_already(need))
+                .collect(),
             appointment: appointment_of(patient),
             mobile: phones(true),
             phone: phones(false),
@@ -189,6 +197,16 @@ impl Preferences {
             None => "Needs an interpreter".to_owned(),
         });
         interpreter.into_iter().chain(self.access_needs.iter().map(|n| n.text.clone())).collect()
+    }
+
+    /// Names what is said here: the same words have the same mark, so that a form can tell what it was filled in upon.
+    pub fn mark(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut edit = self.edit();
+        edit.access_needs.sort_unstable();
+        let mut hasher = DefaultHasher::new();
+        json!(edit).to_string().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     /// The same, as a form to change.
@@ -300,6 +318,16 @@ pub fn apply(patient: &Value, edit: &PreferencesEdit) -> Value {
 /// Saves new preferences of the person with this id: the Patient and their access-need Flags in one change. Refuses with
 /// [`Error::Door`] (conflict) if the record changed since it was read here.
 pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> Result<(), Error> {
+    save_upon(access, patient_id, edit, None).await
+}
+
+/// [`save`], if the preferences still are those that the form was filled in upon ([`Preferences::mark`]). [`Error::Conflict`]
+/// where somebody changed them meanwhile to something else than is now wanted; then nothing is saved.
+pub async fn save_over(access: &Access, patient_id: &str, edit: &PreferencesEdit, seen: &str) -> Result<(), Error> {
+    save_upon(access, patient_id, edit, Some(seen)).await
+}
+
+async fn save_upon(access: &Access, patient_id: &str, edit: &PreferencesEdit, seen: Option<&str>) -> Result<(), Error> {
     let problems = validate(edit);
     if !problems.is_empty() {
         return Err(Error::Invalid { problems });
@@ -332,10 +360,18 @@ pub async fn save(access: &Access, patient_id: &str, edit: &PreferencesEdit) -> 
             changed = true;
         }
     }
-    if changed {
-        access.commit(change).await?;
+    if !changed {
+        return Ok(());
     }
-    Ok(())
+    let moved = || Error::Conflict { what: "These details were changed since you opened this page.".to_owned() };
+    if seen.is_some_and(|seen| seen != Preferences::of(&record).mark()) {
+        return Err(moved());
+    }
+    match access.commit(change).await {
+        Ok(_) => Ok(()),
+        Err(kith_trust::Error::Conflict { .. }) if seen.is_some() => Err(moved()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn access_need_flag(patient_id: &str, need: &str, since: Timestamp) -> Value {

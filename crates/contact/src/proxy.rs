@@ -256,6 +256,30 @@ pub async fn end_proxy(access: &Access, permission: &str) -> Result<(), Error> {
     if actor.reference != patient && !actor.role.is_staff() && actor.role != Role::System {
         return Err(kith_trust::Error::NotFound.into());
     }
+    end(access, &entry, &proxy, &patient, today).await
+}
+
+/// Ends the permission that `me` has (`RelatedPerson/…`): nobody has to act for another for longer than they want to. They
+/// may not write what says who acts, so Kith does it for them (`kith`, its own access); the person is told. `NotFound`
+/// where the permission is another's. Ending it twice is no error.
+pub async fn give_up(me: &Access, kith: &Access, permission: &str) -> Result<(), Error> {
+    let entry = me.read(permission).await?;
+    let today = time::day(me.now());
+    let proxy = read(&entry.value, today).filter(|proxy| proxy.who == me.actor().reference);
+    let proxy = proxy.ok_or(kith_trust::Error::NotFound)?;
+    let patient = text(&entry.value, "/patient/reference").unwrap_or_default().to_owned();
+    me.record_event("give-up-proxy", "gave up acting for somebody").await?;
+    end(kith, &entry, &proxy, &patient, today).await
+}
+
+async fn end(
+    access: &Access,
+    entry: &kith_trust::Entry,
+    proxy: &Proxy,
+    patient: &str,
+    today: Date,
+) -> Result<(), Error> {
+    let permission = proxy.reference.as_str();
     if entry.value.get("active").and_then(Value::as_bool) == Some(false) {
         return Ok(());
     }

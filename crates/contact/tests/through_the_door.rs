@@ -157,6 +157,46 @@ async fn no_message_is_without_an_owner_and_no_reply_is_lost() {
     assert_eq!(message::mark_read(&gp(&door), "texter", &threads[0].root).await.unwrap(), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_message_sent_sixteen_times_at_once_is_one() {
+    let door = place().await;
+    let asked = to_team("texter", "Can I have a letter?", None);
+    let tries: Vec<_> = (0..16)
+        .map(|_| {
+            let (me, asked) = (person(&door, "texter"), asked.clone());
+            tokio::spawn(async move { message::send_to_team_once(&me, &asked, "form-1").await.unwrap() })
+        })
+        .collect();
+    let mut sent = Vec::new();
+    for one in tries {
+        sent.push(one.await.unwrap());
+    }
+    assert_eq!(sent.iter().filter(|one| !one.replayed).count(), 1);
+    assert!(sent.iter().all(|one| one.message == sent[0].message && one.task == sent[0].task));
+    // The team's answer, too; and sent once more after it stands in the thread itself.
+    let answer = to_person("texter", "It is at the desk.", Some(&sent[0].message));
+    let gp = || staff(&door, Role::Gp, Purpose::DirectCare);
+    let tries: Vec<_> = (0..16)
+        .map(|_| {
+            let (gp, answer) = (gp(), answer.clone());
+            tokio::spawn(async move { message::send_to_person_once(&gp, &answer, "form-2").await.unwrap() })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for one in tries {
+        answers.push(one.await.unwrap().message);
+    }
+    let late = ToPerson { answers: Some(answers[0].clone()), ..answer.clone() };
+    answers.push(message::send_to_person_once(&gp(), &late, "form-2").await.unwrap().message);
+    assert!(answers.iter().all(|one| *one == answers[0]));
+    let threads = message::threads(&*gp().open("texter").await.unwrap());
+    assert_eq!(threads.iter().map(|thread| thread.messages.len()).collect::<Vec<_>>(), [2]);
+    // Other words under the same key are not taken for the same.
+    let other = to_team("texter", "Something else", None);
+    let refused = message::send_to_team_once(&person(&door, "texter"), &other, "form-1").await;
+    assert!(matches!(refused, Err(Error::Door(kith_trust::Error::Conflict { .. }))));
+}
+
 #[tokio::test]
 async fn nobody_writes_into_a_strangers_record() {
     let door = place().await;

@@ -1,6 +1,6 @@
 //! Bank holidays in England, from `content/vocabulary/bank-holidays.toml`.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -49,6 +49,11 @@ impl BankHolidays {
         self.days.get(&day).map(String::as_str)
     }
 
+    /// Monday to Friday, and no bank holiday.
+    pub fn is_working_day(&self, day: Date) -> bool {
+        !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && self.name(day).is_none()
+    }
+
     /// Whether the list is whole for this day's year. Outside it every day counts as an ordinary one.
     pub fn covers(&self, day: Date) -> bool {
         (self.from..=self.to).contains(&day.year())
@@ -64,7 +69,7 @@ impl BankHolidays {
 mod tests {
     use super::*;
     use jiff::ToSpan;
-    use jiff::civil::{Weekday, date};
+    use jiff::civil::date;
 
     /// Easter Sunday by the anonymous Gregorian computus (Nature, 20 April 1876; Meeus, Astronomical Algorithms, ch. 8).
     #[allow(clippy::many_single_char_names, reason = "as published")]

@@ -33,6 +33,10 @@ pub struct Reason {
 pub struct Disposition {
     pub urgency: Urgency,
     pub need: String,
+    /// What the vocabulary calls the need.
+    pub need_label: String,
+    /// The person cannot go anywhere: whoever helps comes to them, or rings.
+    pub at_home: bool,
     pub title: String,
     pub reasons: Vec<Reason>,
     pub advice: Vec<String>,
@@ -164,10 +168,16 @@ impl Pathway {
         for flag in walk.flags.iter().map(|f| &self.red_flags[*f]).filter(|flag| flag.id != chosen_by) {
             reasons.push(Reason { text: flag.then.reason.clone(), from: flag.id.clone() });
         }
+        let at_home = self.at_home.as_ref().filter(|home| home.when.expr.eval(facts, &walk.values));
+        if let Some(home) = at_home.filter(|home| reasons.iter().all(|reason| reason.text != home.reason)) {
+            reasons.push(Reason { text: home.reason.clone(), from: "at_home".to_owned() });
+        }
         Assessment {
             disposition: Disposition {
                 urgency: chosen.urgency,
                 need: chosen.need.clone(),
+                need_label: chosen.need_label.clone(),
+                at_home: at_home.is_some(),
                 title: chosen.title.clone(),
                 reasons,
                 advice: chosen.advice.clone(),
@@ -219,6 +229,7 @@ fn fallback() -> Outcome {
     Outcome {
         urgency: Urgency::SameDay,
         need: "practice-triage".into(),
+        need_label: "Read and answered by your practice's team".into(),
         title: "Your practice's team will read this today".into(),
         reason: "We could not sort your answers here, so a person will read them.".into(),
         advice: Vec::new(),

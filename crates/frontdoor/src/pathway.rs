@@ -115,8 +115,9 @@ impl Question {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     pub urgency: Urgency,
-    /// Code of `content/vocabulary/needs.toml`.
+    /// Code of `content/vocabulary/needs.toml`, and what it calls it.
     pub need: String,
+    pub need_label: String,
     pub title: String,
     /// Plain words, for the person.
     pub reason: String,
@@ -125,6 +126,14 @@ pub struct Outcome {
     pub safety_net: String,
     /// What the professional who takes over reads.
     pub for_professional: String,
+}
+
+/// Who cannot go anywhere to be seen: help comes to them, whatever else was said.
+#[derive(Debug, Clone)]
+pub struct AtHome {
+    pub when: Condition,
+    /// Plain words, for the person.
+    pub reason: String,
 }
 
 /// A rule; the first that holds decides.
@@ -195,6 +204,7 @@ pub struct Pathway {
     pub rules: Vec<Rule>,
     /// Where answers lead that no rule is about. [`crate::verify`] finds a pathway that needs one and has none.
     pub default: Option<Outcome>,
+    pub at_home: Option<AtHome>,
     pub vignettes: Vec<Vignette>,
 }
 
@@ -245,6 +255,7 @@ struct RawPathway {
     red_flag: Vec<RawRule>,
     rule: Vec<RawRule>,
     default: Option<RawRule>,
+    at_home: Option<RawAtHome>,
     vignette: Vec<Vignette>,
 }
 
@@ -317,10 +328,18 @@ struct RawRule {
     for_professional: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAtHome {
+    when: Spanned<String>,
+    reason: String,
+}
+
 impl RawRule {
-    fn outcome(self) -> Outcome {
+    fn outcome(self, vocabulary: &Vocabulary) -> Outcome {
         Outcome {
             urgency: self.urgency,
+            need_label: vocabulary.need(&self.need).map_or_else(|| self.need.clone(), |need| need.label.clone()),
             need: self.need,
             title: self.title,
             reason: self.reason,
@@ -369,7 +388,7 @@ impl Reader<'_> {
         for flag in raw.red_flag {
             let (id, when) = self.head(&flag, &names)?;
             let after = when.expr.questions().last().map_or(0, |last| last + 1);
-            red_flags.push(RedFlag { id, when, then: flag.outcome(), after });
+            red_flags.push(RedFlag { id, when, then: flag.outcome(self.vocabulary), after });
         }
         let mut rules: Vec<Rule> = Vec::new();
         for rule in raw.rule {
@@ -378,8 +397,12 @@ impl Reader<'_> {
                 let span = rule.when.as_ref().map_or(0..0, Spanned::span);
                 return self.fail(span, "words in free text may only raise urgency: use `mentions` in a red flag");
             }
-            rules.push(Rule { id, when, then: rule.outcome() });
+            rules.push(Rule { id, when, then: rule.outcome(self.vocabulary) });
         }
+        let at_home = match raw.at_home {
+            None => None,
+            Some(home) => Some(AtHome { when: self.condition(&home.when, &names)?, reason: home.reason }),
+        };
         for (what, missing) in [
             ("version", raw.version.trim().is_empty()),
             ("owner", raw.owner.trim().is_empty()),
@@ -406,7 +429,8 @@ impl Reader<'_> {
             scores,
             red_flags,
             rules,
-            default: raw.default.map(RawRule::outcome),
+            default: raw.default.map(|default| default.outcome(self.vocabulary)),
+            at_home,
             vignettes: raw.vignette,
         })
     }

@@ -103,6 +103,7 @@ pub fn rank(
     let view = View {
         due: Weights::due(disposition.urgency, now),
         latest: weights.latest(disposition.urgency, now),
+        at_home: disposition.at_home,
         person,
         continuity,
         now,
@@ -153,6 +154,8 @@ impl Draft {
 }
 
 struct View<'a> {
+    /// Nobody is seen anywhere but at home.
+    at_home: bool,
     due: Timestamp,
     latest: Timestamp,
     person: &'a PersonFacts,
@@ -165,8 +168,10 @@ impl View<'_> {
     fn draft(&self, found: Available) -> Draft {
         let Available { candidate, free } = found;
         let comes_to_you = candidate.service.has("home-visits");
-        // Where the way in has steps, those who cannot climb them are only offered what is not done there.
-        let barred = self.person.needs_step_free() && !candidate.step_free && !comes_to_you;
+        // Where the way in has steps, those who cannot climb them are only offered what is not done there; nobody who
+        // cannot travel is offered anything that is done elsewhere.
+        let steps = self.person.needs_step_free() && !candidate.step_free;
+        let barred = (steps || self.at_home) && !comes_to_you;
         let mut times: Vec<_> = free
             .into_iter()
             .filter(|time| time.start > self.now && time.start <= self.latest)

@@ -59,6 +59,9 @@ pub struct Expected {
     /// Whether an emergency stops the questions.
     #[serde(default)]
     pub stops: bool,
+    /// Whether the person is only offered help that comes to them.
+    #[serde(default)]
+    pub at_home: bool,
 }
 
 /// What became of one vignette.
@@ -121,6 +124,12 @@ fn play(pathway: &Pathway, vocabulary: &Vocabulary, vignette: &Vignette) -> Resu
     if !got.reasons.iter().any(|r| r.text.contains(&want.reason)) {
         let reasons: Vec<_> = got.reasons.iter().map(|r| r.text.as_str()).collect();
         problems.push(format!("no reason holds {:?}: {reasons:?}", want.reason));
+    }
+    if got.at_home != want.at_home {
+        problems.push(format!(
+            "help {}",
+            if got.at_home { "comes to them, unexpectedly" } else { "does not come to them" }
+        ));
     }
     if stopped != want.stops {
         problems.push(format!("the questions {}", if stopped { "stop, unexpectedly" } else { "do not stop" }));

@@ -70,7 +70,6 @@ pub struct ContinuityRule {
 #[serde(deny_unknown_fields)]
 pub struct Requests {
     pub kinds: Vec<String>,
-    pub check_emergency_minutes: i64,
 }
 
 #[derive(Debug, Clone, Deserialize)]

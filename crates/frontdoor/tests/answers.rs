@@ -93,7 +93,7 @@ fn answers_survive_the_record_and_the_session() {
         channel: "phone",
     };
     let written = questionnaire::write(leg, &facts, &answers, &response);
-    assert_eq!(written["questionnaire"], "https://fhir.kith.example/Questionnaire/pathway/leg-wound|1.0.0");
+    assert_eq!(written["questionnaire"], "https://fhir.kith.example/Questionnaire/pathway/leg-wound|1.1.0");
     assert_eq!(written["item"].as_array().unwrap().len(), LEG.len());
     assert_eq!(written["item"][5]["answer"][0]["valueDecimal"].to_string(), "3");
     assert_eq!(written["item"][2]["answer"][0]["valueBoolean"], false);
@@ -139,7 +139,7 @@ fn a_red_flag_added_by_going_back_stops_at_once_and_counts() {
     assert_eq!(after.disposition.urgency, Urgency::Emergency999);
     let extension = after.extension();
     assert_eq!(extension["extension"][0]["valueCode"], "emergency-999");
-    assert_eq!(extension["extension"][1]["valueString"], "leg-wound@1.0.0");
+    assert_eq!(extension["extension"][1]["valueString"], "leg-wound@1.1.0");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use common::{Place, answers, ask, now, place, sore_throat};
 use jiff::SignedDuration;
 use kith_contact::photo;
 use kith_fhir::{Value, views};
-use kith_frontdoor::service::{self, Error, book, offers, request, self_care, stopped};
+use kith_frontdoor::service::{self, Error, book, go_there, offers, request, self_care, stopped};
 use kith_frontdoor::{Answer, Ask, Channel, Photo, Urgency};
 use kith_handover::Work;
 use kith_trust::{Access, Error as Door};
@@ -21,7 +21,7 @@ async fn with_weir(times: usize) -> Place {
     place(|_, service| service == weir && left.replace(left.get().saturating_sub(1)) > 0).await
 }
 
-async fn leah(place: &Place) -> (Access, Ask) {
+async fn leah(place: &Place) -> (Access, Ask<'static>) {
     let me = place.person("sore-throat");
     let ask = ask(&me, "sore-throat", "sore-throat", sore_throat(), Channel::Web).await;
     assert_eq!(ask.assessment.disposition.need, "pharmacy-first-sore-throat");
@@ -165,7 +165,7 @@ async fn a_request_names_the_pathway_and_version_that_made_it() {
 }
 
 #[tokio::test]
-async fn a_red_flag_that_stops_the_questions_is_recorded_and_somebody_checks_within_two_hours() {
+async fn a_red_flag_that_stops_the_questions_is_recorded_and_somebody_checks_at_once() {
     let place = with_weir(1).await;
     let me = place.person("chest-pain");
     let given = answers("sore-throat", &[("danger", &["cannot_breathe"])]);
@@ -187,7 +187,7 @@ async fn a_red_flag_that_stops_the_questions_is_recorded_and_somebody_checks_wit
     let work = Work::of(of(&record, "Task", &a.task)).unwrap();
     assert_eq!(work.kind, kith_handover::TaskKind::Callback);
     assert_eq!(work.owner.reference, format!("HealthcareService/{}", service_id("practice-old-town").unwrap()));
-    assert_eq!(work.due, now() + SignedDuration::from_hours(2));
+    assert_eq!(work.due, kith_handover::Urgency::Emergency999.due(now()), "the one rule for every emergency");
     assert_eq!(open_work(&record, now()).iter().filter(|w| w.kind == work.kind).count(), 1);
     // A flag that was not raised is not recorded.
     assert!(matches!(stopped(&me, &ask, "deep_infection").await, Err(Error::Changed(_))));
@@ -354,4 +354,98 @@ async fn late_at_night_the_morning_is_offered_with_a_warning_and_the_practice_by
     let after = kith_booking::free_slots(&gp, &place.directory, &wanted, 1).await.unwrap();
     let refused = book(&gp, &place.directory, &ask, &after[0].slot, None, "k2").await.unwrap_err();
     assert!(matches!(refused, Error::TooLate), "{refused:?}");
+}
+
+#[tokio::test]
+async fn somebody_who_cannot_travel_is_offered_a_visit_at_home_and_nothing_elsewhere() {
+    // Everybody has free times: the practices' nurses, and the community nurses who come.
+    let place = place(|_, _| true).await;
+    let me = place.person("leg-wound");
+    let wound = |walk: &str| {
+        let given: [(&str, &[&str]); 8] = [
+            ("danger", &["none"]),
+            ("limb", &["none"]),
+            ("clot", &["no"]),
+            ("infection", &["none"]),
+            ("cause", &["itself"]),
+            ("weeks", &["6"]),
+            ("healing", &["no"]),
+            ("walk", &[walk]),
+        ];
+        let mut all = answers("leg-wound", &given);
+        all.insert("photo", Answer::Skipped);
+        all
+    };
+    let comes = |id: &str| {
+        place.directory.service(&format!("HealthcareService/{id}")).is_some_and(|service| service.has("home-visits"))
+    };
+    let ask = common::ask(&me, "leg-wound", "leg-wound", wound("yes"), Channel::Web).await;
+    let found = offers(&me, &place.directory, &ask.patient_id, &ask.assessment).await.unwrap();
+    assert!(found.offers.iter().any(|offer| !comes(&offer.service_id)), "who can travel may go to a clinic");
+    let ask = common::ask(&me, "leg-wound", "leg-wound", wound("no"), Channel::Web).await;
+    let reasons: Vec<_> = ask.assessment.disposition.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    assert!(reasons.iter().any(|r| r.contains("after 2 weeks")) && reasons.iter().any(|r| r.contains("at home")));
+    let found = offers(&me, &place.directory, &ask.patient_id, &ask.assessment).await.unwrap();
+    assert!(comes(&found.offers[0].service_id), "a visit at home comes first: {:?}", found.offers);
+    assert!(found.offers[0].reasons.iter().any(|reason| reason == "Can come to your home"));
+    for offer in found.offers.iter().filter(|offer| !comes(&offer.service_id)) {
+        let remote = offer.slots.iter().all(|slot| slot.mode != kith_directory::Mode::InPerson);
+        assert!(remote && offer.walk_in.is_none(), "{offer:?}");
+    }
+    assert!(comes(&found.fallback.service_id), "and a request goes to a team that comes");
+    assert!(found.not_possible.iter().any(|(_, why)| why == "you would have to go there"));
+}
+
+#[tokio::test]
+async fn who_goes_without_booking_is_expected_by_the_service_they_go_to() {
+    let place = place(|_, _| true).await;
+    let me = place.person("sore-throat");
+    let mut given = sore_throat();
+    given.insert("dehydrated", Answer::Chosen(vec!["yes".into()]));
+    let ask = ask(&me, "sore-throat", "sore-throat", given, Channel::Web).await;
+    assert_eq!(ask.assessment.disposition.urgency, Urgency::WithinTwoHours);
+    let found = offers(&me, &place.directory, &ask.patient_id, &ask.assessment).await.unwrap();
+    let walk_in = found.offers.iter().find(|offer| offer.walk_in.is_some()).expect("somewhere to walk into");
+    let go = || go_there(&me, &place.directory, &ask, &walk_in.service_id, "k");
+    let (a, b) = tokio::join!(go(), go());
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!((&a.task, a.replayed != b.replayed), (&b.task, true), "sent twice, they come once");
+    assert_eq!(a.owner.reference, format!("HealthcareService/{}", walk_in.service_id));
+    let record = place.record("sore-throat").await;
+    let asked = views::ServiceRequest::of(of(&record, "ServiceRequest", &a.service_request)).unwrap();
+    assert_eq!(asked.status(), Some("active"));
+    let work = Work::of(of(&record, "Task", &a.task)).unwrap();
+    assert_eq!(work.description, "Comes without a booking");
+    assert!(work.is_open() && work.due >= walk_in.walk_in.as_ref().unwrap().from);
+    // A service that has to be booked is not walked into.
+    let weir = service_id(WEIR).unwrap();
+    let refused = go_there(&me, &place.directory, &ask, &weir, "k2").await.unwrap_err();
+    assert!(matches!(refused, Error::NotForYou { .. }), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_pathway_of_another_content_folder_is_the_one_that_is_walked_and_kept() {
+    let place = with_weir(1).await;
+    let own = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../content");
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["pathways", "vocabulary"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+        for file in std::fs::read_dir(own.join(part)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.path().join(part).join(file.file_name())).unwrap();
+        }
+    }
+    let file = folder.path().join("pathways/sore-throat.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replacen("version = \"1.0.0\"", "version = \"9.0.0\"", 1)).unwrap();
+    let pathways = kith_frontdoor::Pathways::load(folder.path()).unwrap();
+    let (me, ask) = leah(&place).await;
+    let pathway = pathways.get("sore-throat").unwrap();
+    let facts = service::facts(&me, &ask.patient_id).await.unwrap();
+    let assessment = pathway.assess(&facts, &ask.answers);
+    let ask = Ask { pathway, assessment, ..ask };
+    let made = request(&me, &place.directory, &ask, "k").await.unwrap();
+    let record = place.record("sore-throat").await;
+    let asked = views::ServiceRequest::of(of(&record, "ServiceRequest", &made.service_request)).unwrap();
+    assert_eq!(asked.disposition().unwrap().content, Some("sore-throat@9.0.0"));
 }

@@ -22,6 +22,8 @@ fn disposition(urgency: Urgency, need: &str) -> Disposition {
     Disposition {
         urgency,
         need: need.to_owned(),
+        need_label: need.to_owned(),
+        at_home: false,
         title: String::new(),
         reasons: vec![Reason { text: "Because".into(), from: "rule".into() }],
         advice: Vec::new(),

@@ -13,6 +13,9 @@ pub enum Error {
     /// Somebody changed it while it was on the screen; read again.
     #[error("Somebody else changed this work just now. Look at it again before you go on.")]
     Changed,
+    /// The same form was sent before, and said something else then: that was kept, and this was not.
+    #[error("You sent this form before, with other words. Those were kept. To send these too, send them again.")]
+    SentBefore,
     /// A value that cannot be taken, in words, with the name of its field.
     #[error("{message}")]
     Invalid { field: &'static str, message: String },

@@ -22,6 +22,8 @@ pub struct HelpRequest {
     pub need: String,
     pub need_label: String,
     pub urgency: Urgency,
+    /// From when the person comes by themselves, without a booking; the team then sees them instead of answering.
+    pub coming: Option<Timestamp>,
     /// The problem in the person's own words.
     pub reason: String,
     /// `web`, `phone`, `desk`, `letter` or `practice`.
@@ -57,7 +59,8 @@ pub fn plan(help: &HelpRequest, now: Timestamp) -> Result<(Writes, Asked), Refus
     if !help.owner.reference.starts_with("HealthcareService/") {
         return Err(Refusal::Unsaid { what: "which team answers" });
     }
-    let due = help.urgency.due(now);
+    // Nobody is late before the doors are open.
+    let due = help.urgency.due(now).max(help.coming.unwrap_or(now));
     let supporting: Vec<&str> = help.supporting.iter().map(String::as_str).collect();
     let mut request = build::ServiceRequest {
         person: &format!("Patient/{}", help.person.id),
@@ -90,7 +93,7 @@ pub fn plan(help: &HelpRequest, now: Timestamp) -> Result<(Writes, Asked), Refus
         &request,
         help.urgency,
         due,
-        "Request for help",
+        if help.coming.is_some() { "Comes without a booking" } else { "Request for help" },
         now,
     );
     build::add_extension(&mut task, build::extension_code(system::EXT_CHANNEL, &help.channel));

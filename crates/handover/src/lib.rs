@@ -6,6 +6,7 @@
 //! - [`referral`]: requests from one team to another, and how they close (pure);
 //! - [`help`]: a person's request that nothing bookable meets;
 //! - [`encounter`], [`observation`]: writing down that somebody was seen (pure);
+//! - [`learning`]: what went wrong with Kith, and what came of it;
 //! - [`worklist`]: one list for all of it;
 //! - the functions of this crate itself do these things through `kith_trust::Access`, each as one change.
 //!
@@ -21,6 +22,7 @@ pub mod encounter;
 mod error;
 pub mod help;
 pub mod kind;
+pub mod learning;
 pub mod observation;
 pub mod referral;
 mod service;
@@ -34,8 +36,8 @@ pub use help::{Asked, HelpRequest};
 pub use kind::{Priority, State, TaskKind, Urgency};
 pub use referral::{Outcome, Person, ReferralRequest, RequestKind};
 pub use service::{
-    Referred, accept, answer, call_off, claim, complete, hand_to_colleague, hand_to_team, record_encounter, refer,
-    refer_again, release, return_with, start,
+    Referred, accept, answer, call_off, claim, complete, hand_to_colleague, hand_to_team, record_encounter,
+    record_encounter_once, refer, refer_again, refer_once, release, return_with, start,
 };
 pub use work::{Refusal, Work};
 pub use worklist::{Filter, Worklist, worklist};

@@ -2,7 +2,7 @@
 
 use kith_contact::fields::{items, own_reference, person_name, text};
 use kith_contact::{Party, notifier};
-use kith_fhir::{Value, build, system};
+use kith_fhir::{Value, build, json, system};
 use kith_trust::{Access, Change, Entry, Record, Role};
 
 use crate::encounter::{self, Context, EncounterNote, Recorded};
@@ -88,6 +88,16 @@ pub async fn call_off(access: &Access, task: &str, reason: &Outcome) -> Result<(
 
 /// Refers a person to another team, or asks it for advice. The person is told.
 pub async fn refer(access: &Access, asked: &ReferralRequest) -> Result<Referred, Error> {
+    refer_under(access, asked, None).await
+}
+
+/// [`refer`], once for each `key` of a writer (the same form sent twice, even at the very same moment): what was made the
+/// first time is given back. Other words under the same key are [`Error::SentBefore`].
+pub async fn refer_once(access: &Access, asked: &ReferralRequest, key: &str) -> Result<Referred, Error> {
+    refer_under(access, asked, Some(key)).await
+}
+
+async fn refer_under(access: &Access, asked: &ReferralRequest, key: Option<&str>) -> Result<Referred, Error> {
     if !access.actor().role.is_clinical() {
         return Err(Error::NotYours { owner: "clinicians and link workers: ask one of them to refer".to_owned() });
     }
@@ -100,7 +110,23 @@ pub async fn refer(access: &Access, asked: &ReferralRequest) -> Result<Referred,
         return Err(Error::field("attachments", format!("A {kind} to send is not in this record")));
     }
     let (writes, request, task) = referral::ask(asked, &from, &to, &person, access.now())?;
-    access.commit(writes.into_change("refer")).await?;
+    let mut change = writes.into_change("refer");
+    if let Some(key) = key {
+        let form = json!({
+            "person": asked.patient, "to": asked.to_service, "from": asked.from_service, "kind": asked.kind.code(),
+            "need": asked.need, "reason": asked.reason, "question": asked.question, "urgency": asked.urgency.code(),
+            "attachments": asked.attachments, "transfer": asked.transfer_of_responsibility,
+        });
+        change.once_for(&format!("refer/{key}"), &form);
+    }
+    let receipt = access.commit(change).await.map_err(|e| match e {
+        // A referral changes nothing that was there: only its key can stand in the way.
+        kith_trust::Error::Conflict { .. } => Error::SentBefore,
+        other => Error::Door(other),
+    })?;
+    if receipt.replayed {
+        return Ok(Referred { request: written(&receipt, "ServiceRequest/")?, task: written(&receipt, "Task/")? });
+    }
     Ok(Referred { request, task })
 }
 
@@ -122,16 +148,52 @@ pub async fn refer_again(access: &Access, task: &str, to: &str, note: &str) -> R
 /// Writes down that a person was seen and tells everybody who should know: the person, whoever asked, and the practice
 /// they are registered with. The appointment is fulfilled and the work done in the same act.
 pub async fn record_encounter(access: &Access, note: &EncounterNote) -> Result<Recorded, Error> {
+    record_under(access, note, None).await
+}
+
+/// [`record_encounter`], once for each `key` of a writer, as [`refer_once`].
+pub async fn record_encounter_once(access: &Access, note: &EncounterNote, key: &str) -> Result<Recorded, Error> {
+    record_under(access, note, Some(key)).await
+}
+
+async fn record_under(access: &Access, note: &EncounterNote, key: Option<&str>) -> Result<Recorded, Error> {
     for entered in &note.observations {
         crate::observation::check(entered).map_err(|message| Error::field("observations", message))?;
     }
     let context = encounter_context(access, note).await?;
-    let (writes, recorded) = encounter::plan(note, &context)?;
-    access.commit(writes.into_change("record encounter")).await.map_err(|e| match e {
+    let (writes, mut recorded) = encounter::plan(note, &context)?;
+    let mut change = writes.into_change("record encounter");
+    if let Some(key) = key {
+        change.once_for(&format!("visit/{key}"), &as_asked(note));
+    }
+    let receipt = access.commit(change).await.map_err(|e| match e {
         kith_trust::Error::Conflict { .. } => Error::Changed,
         other => Error::Door(other),
     })?;
+    if receipt.replayed {
+        // Whom it told stands in the record; that the practice was told follows from where the person is registered.
+        recorded.encounter = written(&receipt, "Encounter/")?;
+    }
     Ok(recorded)
+}
+
+/// What a note says, the same each time the same form is sent.
+fn as_asked(note: &EncounterNote) -> Value {
+    let problem = note.problem.as_ref().map(|p| json!([p.text, p.snomed]));
+    let medicines: Vec<Value> = note.medicines.iter().map(|m| json!([m.text, m.dmd, m.dose, m.supplied])).collect();
+    let observations: Vec<Value> = note.observations.iter().map(|o| json!([o.key, o.value])).collect();
+    let follow_up = note.follow_up.as_ref().map(|f| json!([f.what, f.team.as_ref().map(|team| &team.reference)]));
+    json!({
+        "person": note.patient, "appointment": note.appointment, "task": note.task, "service": note.service,
+        "reason": note.reason, "note": note.note, "outcome": note.outcome, "observations": observations,
+        "problem": problem, "medicines": medicines, "follow_up": follow_up,
+    })
+}
+
+/// The reference of a type among those that an earlier commit wrote.
+fn written(receipt: &kith_trust::Receipt, kind: &str) -> Result<String, Error> {
+    let found = receipt.written.iter().map(|(reference, _)| reference).find(|reference| reference.starts_with(kind));
+    found.cloned().ok_or(Error::Door(kith_trust::Error::NotFound))
 }
 
 async fn encounter_context(access: &Access, note: &EncounterNote) -> Result<Context, Error> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kith_contact::fields::{person_name, text};
+use kith_contact::message::Message;
 use kith_contact::{proxy, time};
 use kith_fhir::{Value, search::Query};
 use kith_trust::{Access, Entry};
@@ -56,8 +57,11 @@ pub struct Item {
     pub overdue: bool,
     /// Taken by the actor.
     pub mine: bool,
-    /// The problem in a line: the person's own words, where the work is about a request.
+    /// The problem in a line: the person's own words, where the work is about a request; the subject, where it is about a
+    /// message.
     pub problem: Option<String>,
+    /// Who wrote the message it is about, where it was not the person themselves.
+    pub from: Option<String>,
 }
 
 /// How many of each, before paging, for the tabs above the list. All but `shown` ignore the filter apart from services.
@@ -187,13 +191,18 @@ async fn dress(access: &Access, works: Vec<Work>, me: &str, now: Timestamp) -> R
     let requests: BTreeSet<&str> =
         works.iter().filter_map(|w| w.focus.as_deref()?.strip_prefix("ServiceRequest/")).collect();
     let people = by_id(access, "Patient", &people).await?;
+    let messages: BTreeSet<&str> =
+        works.iter().filter_map(|w| w.focus.as_deref()?.strip_prefix("Communication/")).collect();
     let requests = by_id(access, "ServiceRequest", &requests).await?;
+    let messages = by_id(access, "Communication", &messages).await?;
     let today = time::day(now);
     Ok(works
         .into_iter()
         .map(|work| {
             let patient = people.get(&work.patient);
             let request = work.focus.as_deref().and_then(|f| requests.get(f.strip_prefix("ServiceRequest/")?));
+            let message = work.focus.as_deref().and_then(|f| messages.get(f.strip_prefix("Communication/")?));
+            let message = message.map(|entry| Message::of(&entry.value)).filter(|_| work.kind != TaskKind::Result);
             Item {
                 name: patient.and_then(|p| person_name(&p.value)),
                 age: patient.and_then(|p| Some(proxy::age_on(proxy::birth_date(&p.value)?, today))),
@@ -201,7 +210,13 @@ async fn dress(access: &Access, works: Vec<Work>, me: &str, now: Timestamp) -> R
                 due_words: time::due_words(work.due, now),
                 overdue: work.overdue_by(now).is_some(),
                 mine: taken_by(&work, me),
-                problem: request.and_then(|r| problem_of(&r.value)).map(str::to_owned),
+                problem: request
+                    .and_then(|r| problem_of(&r.value))
+                    .map(str::to_owned)
+                    .or_else(|| message.as_ref().and_then(|m| m.subject.clone())),
+                from: message
+                    .filter(|m| !m.from.reference.starts_with("Patient/") && !m.from.name.is_empty())
+                    .map(|m| m.from.name),
                 work,
             }
         })

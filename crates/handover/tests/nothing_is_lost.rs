@@ -115,6 +115,7 @@ fn request(kind: RequestKind, to: usize, urgency: Urgency, transfer: bool) -> Re
 
 fn help_request(owner: usize) -> HelpRequest {
     HelpRequest {
+        coming: None,
         person: person(),
         requester: Party::new("Patient/p1", "Test Person"),
         owner: team(owner),

@@ -226,6 +226,7 @@ async fn handing_on_gives_the_new_team_sight_and_keeps_the_due_time() {
 
 async fn help_request(door: &TestDoor, urgency: Urgency, owner: &str) -> Asked {
     let help = HelpRequest {
+        coming: None,
         person: Person { id: "ada".to_owned(), name: "Test ada".to_owned() },
         requester: Party::new("Patient/ada", "Test ada"),
         owner: Party::new(owner, "Team"),
@@ -459,4 +460,60 @@ async fn the_front_desk_sees_that_there_is_an_answer_and_not_what_it_says() {
     let clinician: String =
         gp(&door).open("ada").await.unwrap().entries().iter().map(|e| e.value.to_string()).collect();
     assert!(clinician.contains("ABPI") && clinician.contains("Venous ulcer"));
+}
+
+/// What `make` gives for sixteen tries that begin together.
+async fn sixteen<T, F>(make: impl Fn() -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: std::future::Future<Output = T> + Send + 'static,
+{
+    let tries: Vec<_> = (0..16).map(|_| tokio::spawn(make())).collect();
+    let mut made = Vec::new();
+    for one in tries {
+        made.push(one.await.unwrap());
+    }
+    made
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_referral_or_visit_sent_sixteen_times_at_once_is_one() {
+    let door = place().await;
+    let asked = referral(NURSES, RequestKind::Referral);
+    let gp_again = || gp(&door);
+    let made = sixteen(|| {
+        let (access, asked) = (gp_again(), asked.clone());
+        async move { refer_once(&access, &asked, "form-1").await.unwrap() }
+    })
+    .await;
+    assert!(made.iter().all(|one| *one == made[0]), "everybody is told of the same one");
+    let other = ReferralRequest { question: "Something else".to_owned(), ..asked };
+    assert!(matches!(refer_once(&gp(&door), &other, "form-1").await, Err(Error::SentBefore)));
+    let note = EncounterNote {
+        patient: "ada".to_owned(),
+        appointment: None,
+        task: Some(made[0].task.clone()),
+        service: None,
+        setting: Setting::AtHome,
+        reason: "Leg wound".to_owned(),
+        note: "Dressed, no infection.".to_owned(),
+        outcome: "It is healing.".to_owned(),
+        observations: vec![],
+        problem: None,
+        medicines: vec![],
+        follow_up: None,
+    };
+    let written = sixteen(|| {
+        let (access, note) = (nurse(&door, "a"), note.clone());
+        async move { record_encounter_once(&access, &note, "form-2").await.unwrap().encounter }
+    })
+    .await;
+    assert!(written.iter().all(|one| *one == written[0]));
+    // Sent once more, when the work is long closed.
+    let again = record_encounter_once(&nurse(&door, "a"), &note, "form-2").await.unwrap();
+    assert_eq!(again.encounter, written[0]);
+    let record = door.system("test").open("ada").await.unwrap();
+    let count = |kind: &str| record.values(kind).count();
+    assert_eq!((count("ServiceRequest"), count("Encounter")), (1, 1));
+    assert_eq!(outcomes_to(&door, "Patient/ada").await.len(), 1, "the person is told once");
 }

@@ -79,8 +79,26 @@ pub enum Command {
         #[command(subcommand)]
         command: Agreements,
     },
+    /// The clinical safety case: hazards, controls and the tests that prove them
+    Safety {
+        #[command(subcommand)]
+        command: Safety,
+    },
     /// List every setting with its file key, environment variable, flag and default
     Config,
+}
+
+#[derive(Subcommand)]
+pub enum Safety {
+    /// Print the safety case as one page of HTML that needs nothing else
+    Report {
+        /// Also tell what people and staff reported in the record in --data, and what came of it
+        #[arg(long)]
+        learning: bool,
+        /// Write it to this file instead of the terminal
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]

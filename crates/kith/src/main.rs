@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod config;
 mod loading;
+mod serving;
 
 use std::process::ExitCode;
 

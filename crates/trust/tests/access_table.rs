@@ -230,7 +230,8 @@ fn some_answers_are_never_yes() {
             assert!(!(role == Role::Person && purpose != Purpose::OwnRecord), "{words}");
             assert!(!(facts.has(Facts::SEALED) && role.is_staff() && !facts.has(Facts::NAMED)), "a seal: {words}");
             let on_item = matches!(action, Action::Read | Action::Write | Action::Book);
-            let shared = on_item && role.is_staff() && detail && !facts.has(Facts::REGISTERED) && !facts.has(Facts::EMERGENCY);
+            let shared =
+                on_item && role.is_staff() && detail && !facts.has(Facts::REGISTERED) && !facts.has(Facts::EMERGENCY);
             assert!(!(facts.has(Facts::DISSENT) && shared), "dissent: {words}");
             let counted = matches!(purpose, Purpose::Planning | Purpose::Research);
             assert!(!counted || (kind == DataKind::Statistics && !facts.has(Facts::OPTED_OUT)), "counted: {words}");

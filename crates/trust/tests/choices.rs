@@ -120,7 +120,10 @@ async fn a_no_to_sharing_holds_from_the_next_request_and_is_taken_back_as_quickl
     put(&chemist(&door), coded("cough", "ada", "49727002")).await.unwrap();
     assert_eq!(sees(&chemist(&door), "ada").await, ["ada", "ask", "cough"]);
     assert!(sees(&staff(&door, Role::Gp, "surgery", None), "ada").await.contains(&"asthma".to_owned()));
-    assert_eq!(Choices::of(&*person(&door, "ada").open("ada").await.unwrap()), no_to(OrganisationKind::CommunityPharmacy));
+    assert_eq!(
+        Choices::of(&*person(&door, "ada").open("ada").await.unwrap()),
+        no_to(OrganisationKind::CommunityPharmacy)
+    );
     choose(&door, "ada", Choices::default()).await.unwrap();
     assert_eq!(sees(&chemist(&door), "ada").await, ["ada", "ask", "asthma", "cough"]);
     // Nobody else chooses for her.
@@ -145,7 +148,10 @@ async fn a_sealed_item_is_for_the_person_and_those_named_and_cannot_be_written_o
     for access in [&nurse, &chemist(&door)] {
         assert!(matches!(access.read("Condition/asthma").await, Err(Error::NotFound)));
         assert!(matches!(access.vread("Condition/asthma", 2).await, Err(Error::NotFound)));
-        assert!(matches!(access.history("Condition/asthma").await, Err(Error::NotFound)), "not through its past either");
+        assert!(
+            matches!(access.history("Condition/asthma").await, Err(Error::NotFound)),
+            "not through its past either"
+        );
         assert!(put(access, coded("asthma", "ada", "195967001")).await.is_err(), "a seal is not written over");
         let mut change = Change::new("delete");
         change.delete("Condition/asthma", None);
@@ -237,7 +243,10 @@ async fn an_opt_out_holds_for_anything_but_care() {
     ] {
         choose(&door, "ada", choices).await.unwrap();
         assert!(!counts(analyst()).await && !counts(due()).await);
-        assert!(sees(&staff(&door, Role::Gp, "surgery", None), "ada").await.contains(&"asthma".to_owned()), "care goes on");
+        assert!(
+            sees(&staff(&door, Role::Gp, "surgery", None), "ada").await.contains(&"asthma".to_owned()),
+            "care goes on"
+        );
     }
     choose(&door, "ada", Choices::default()).await.unwrap();
     assert!(counts(analyst()).await);
@@ -291,9 +300,14 @@ async fn emergency_access_opens_for_an_hour_and_everybody_who_must_know_knows() 
     let doctor = || staff(&door, Role::Gp, "far", None);
     let officer = || staff(&door, Role::PrivacyOfficer, "surgery", None);
     assert_eq!(sees(&doctor(), "ada").await, ["(not found)"]);
-    let review = open_up(&doctor(), &claim(Alert::WithoutPermission, Reason::EmergencyWithoutPermission)).await.unwrap();
+    let review =
+        open_up(&doctor(), &claim(Alert::WithoutPermission, Reason::EmergencyWithoutPermission)).await.unwrap();
     assert_eq!(sees(&doctor(), "ada").await, ["ada", "ask", "asthma"], "not what is specially protected");
-    assert_eq!(sees(&staff(&door, Role::Nurse, "far", None), "ada").await, ["(not found)"], "only the one who said why");
+    assert_eq!(
+        sees(&staff(&door, Role::Nurse, "far", None), "ada").await,
+        ["(not found)"],
+        "only the one who said why"
+    );
     // The officer has it at once; the person is told and reads why.
     let waiting = officer().emergencies().await.unwrap();
     assert_eq!((waiting.len(), waiting[0].reviewed.is_none(), &waiting[0].written), (1, true, &review.written));
@@ -349,7 +363,8 @@ async fn emergency_access_is_refused_for_every_other_pair_of_alert_and_reason_ro
         let refused = open_up(&staff(&door, role, "far", None), &claim(Alert::SelfClaimed, Reason::Emergency)).await;
         assert!(matches!(refused, Err(Error::NotFound)), "{role:?}");
     }
-    let nobody = doctor.claim_emergency("nobody", &claim(Alert::SelfClaimed, Reason::Emergency), Change::new("tell")).await;
+    let nobody =
+        doctor.claim_emergency("nobody", &claim(Alert::SelfClaimed, Reason::Emergency), Change::new("tell")).await;
     assert!(matches!(nobody, Err(Error::NotFound)));
 }
 
@@ -363,7 +378,10 @@ async fn a_refusal_says_what_would_have_to_be_true() {
     assert_eq!(clinical.answer.decided_by, "no relationship with this person");
     let would: Vec<(&str, &str)> =
         clinical.near_misses.iter().map(|m| (m.changes[0].as_str(), m.rule.as_str())).collect();
-    assert!(would.contains(&("the person had a booking with their service", "involved-services/clinical")), "{would:?}");
+    assert!(
+        would.contains(&("the person had a booking with their service", "involved-services/clinical")),
+        "{would:?}"
+    );
     assert!(would.iter().any(|(_, rule)| *rule == "emergency-access/recorded-emergency"));
     // Two things at once where one is not enough: a no to sharing, and no relationship.
     choose(&door, "ada", no_to(OrganisationKind::Hospital)).await.unwrap();

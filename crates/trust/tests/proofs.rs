@@ -72,7 +72,13 @@ impl Prover {
     }
 
     /// A question that the first rules allow and the second do not.
-    async fn within(&mut self, rules: &PolicySet, bounds: &PolicySet, actions: &[&str], who: Option<&str>) -> Option<String> {
+    async fn within(
+        &mut self,
+        rules: &PolicySet,
+        bounds: &PolicySet,
+        actions: &[&str],
+        who: Option<&str>,
+    ) -> Option<String> {
         for env in self.environments(actions) {
             let (a, b) = (self.compile(rules, &env), self.compile(bounds, &env));
             if let Some(found) = self.compiler.check_implies_with_counterexample_opt(&a, &b).await.unwrap() {
@@ -140,7 +146,7 @@ const RESTS_ON_NO_RELATIONSHIP: [&str; 6] = [
     r#"(action == Action::"register" && context.own_organisation)"#, // registering with one's own practice
     r#"(principal == Role::"privacy-officer" && action == Action::"audit" && context.purpose == Purpose::"audit")"#,
     r#"(principal == Role::"safety-officer" && resource == Data::"learning")"#, // belongs to no person
-    r#"(principal == Role::"analyst" && resource == Data::"statistics")"#, // names no person
+    r#"(principal == Role::"analyst" && resource == Data::"statistics")"#,      // names no person
 ];
 
 #[tokio::test]
@@ -199,7 +205,10 @@ async fn planning_and_research_never_see_identifiers_or_people_who_opted_out() {
     // … and without them it would be seen.
     let mut without = rules.clone();
     without.remove_static(PolicyId::new("ground/never-who-you-are")).unwrap();
-    told(prover.never(&without, &ALL, must_not).await.as_deref(), &["a analyst", "for research", "spoilt/linked-research"]);
+    told(
+        prover.never(&without, &ALL, must_not).await.as_deref(),
+        &["a analyst", "for research", "spoilt/linked-research"],
+    );
     let mut without = rules;
     without.remove_static(PolicyId::new("ground/opted-out")).unwrap();
     told(prover.never(&without, &ALL, must_not).await.as_deref(), &["statistics", "opted out"]);
@@ -343,5 +352,8 @@ async fn nobody_non_clinical_sees_clinical_detail_that_a_clinician_of_the_same_s
     let only = format!("{detail} && context.organisation == OrganisationKind::\"community-pharmacy\"");
     let (asked, bounds) = (asked_by(&rules, Role::Receptionist, &only), asked_by(&rules, Role::Pharmacist, &only));
     let found = prover.within(&asked, &bounds, &["read"], Some("receptionist")).await;
-    told(found.as_deref(), &["a receptionist at a community-pharmacy could read clinical", "present", "spoilt/counter"]);
+    told(
+        found.as_deref(),
+        &["a receptionist at a community-pharmacy could read clinical", "present", "spoilt/counter"],
+    );
 }

@@ -110,7 +110,7 @@ fn healthcare_service(service: &Service, n: usize, days: &[Day]) -> Value {
         "telecom": telecom(n as u64),
         "communication": row.languages.iter().map(|l| concept(system::BCP47, l, language_name(l))).collect::<Vec<_>>(),
         "characteristic": row.characteristics.iter().map(|c| code(system::CS_CHARACTERISTIC, c)).collect::<Vec<_>>(),
-        "appointmentRequired": true,
+        "appointmentRequired": !row.walk_in,
         "availableTime": available_time(service)
     });
     if !row.extra.is_empty() {

@@ -12,6 +12,7 @@ pub struct Tables {
     pub conditions: Vec<Condition>,
     pub contacts: Contacts,
     pub immunisations: Immunisations,
+    pub ranges: Vec<UsualRange>,
     pub names: BTreeMap<String, Names>,
     pub town: Town,
     pub services: Services,
@@ -25,6 +26,22 @@ const BANDS: [u8; 8] = [15, 24, 34, 44, 54, 64, 74, 84];
 
 pub fn band(age: u8) -> usize {
     BANDS.iter().position(|upper| age <= *upper).unwrap_or(BANDS.len())
+}
+
+#[derive(Deserialize)]
+struct Ranges {
+    range: Vec<UsualRange>,
+}
+
+/// Between what a result usually lies in adults, both ends included, and who says so.
+#[derive(Deserialize)]
+pub struct UsualRange {
+    pub loinc: String,
+    /// Of one sex alone.
+    pub sex: Option<String>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    pub source: String,
 }
 
 #[derive(Deserialize)]
@@ -306,6 +323,9 @@ pub struct ServiceRow {
     pub extra: String,
     pub needs: Vec<String>,
     pub open_bank_holidays: bool,
+    /// People may come without booking.
+    #[serde(default)]
+    pub walk_in: bool,
 }
 
 #[derive(Deserialize)]
@@ -378,6 +398,7 @@ impl Tables {
             conditions,
             contacts: file(include_str!("../data/contacts.toml")),
             immunisations: file(include_str!("../data/immunisations.toml")),
+            ranges: file::<Ranges>(include_str!("../data/ranges.toml")).range,
             names,
             town: file(include_str!("../data/town.toml")),
             services: file(include_str!("../data/services.toml")),

@@ -1,6 +1,7 @@
 //! A trend as a line chart in SVG, drawn on the server. The table of the same numbers belongs beneath it
 //! (`kith/macros.html`, `trend`), so the picture is never the only way to know.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Unit;
@@ -32,6 +33,19 @@ impl Range {
     }
 }
 
+/// One line of a drawing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// What the line is called where there are several: `Upper (systolic)`.
+    pub name: String,
+    pub range: Range,
+    /// Any order, any number; those without a finite value appear in the table alone.
+    pub points: Vec<Point>,
+}
+
+/// The most lines that can be told apart in one drawing.
+pub const SERIES: usize = 3;
+
 /// Everything a page shows of one trend: serialise it into a view and give it to the `trend` macro.
 #[derive(Clone, Debug, Serialize)]
 pub struct Trend {
@@ -40,7 +54,8 @@ pub struct Trend {
     /// What was measured: `Haemoglobin A1c`.
     pub title: String,
     pub unit: String,
-    pub range: Range,
+    /// Heads of the table's columns beside the date, one for each line.
+    columns: Vec<String>,
     rows: Vec<Row>,
     svg: String,
 }
@@ -48,26 +63,48 @@ pub struct Trend {
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     on: Date,
+    cells: Vec<Cell>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Cell {
     shown: String,
     outside: bool,
 }
 
 impl Trend {
-    /// Draws `points` (any order, any number; those without a finite value appear in the table alone).
-    pub fn new(id: &str, title: &str, unit: &str, range: Range, mut points: Vec<Point>) -> Self {
-        points.sort_by_key(|point| point.on);
+    /// Draws one line of `points` (any order, any number; those without a finite value appear in the table alone).
+    pub fn new(id: &str, title: &str, unit: &str, range: Range, points: Vec<Point>) -> Self {
+        Self::of(id, title, unit, vec![Series { name: "Result".to_owned(), range, points }])
+    }
+
+    /// Draws several lines of one unit together, at most [`SERIES`], with one table beneath.
+    pub fn of(id: &str, title: &str, unit: &str, mut series: Vec<Series>) -> Self {
+        for one in &mut series {
+            one.points.sort_by_key(|point| point.on);
+        }
+        if let [only] = series.as_mut_slice() {
+            "Result".clone_into(&mut only.name);
+        }
         let id: String = id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let svg = line(&id, title, unit, range, &points);
-        let rows = points
-            .into_iter()
-            .rev()
-            .map(|point| Row {
-                on: point.on,
-                outside: point.value.is_finite() && !range.holds(point.value),
-                shown: point.shown,
-            })
-            .collect();
-        Self { id, title: title.to_owned(), unit: unit.to_owned(), range, rows, svg }
+        let svg = draw(&id, title, unit, &series);
+        // The first, second, … result of a day stand in one row.
+        let mut rows: BTreeMap<(Date, usize), Vec<Cell>> = BTreeMap::new();
+        for (column, one) in series.iter().enumerate() {
+            let mut before: Option<(Date, usize)> = None;
+            for point in &one.points {
+                let nth = before.filter(|(on, _)| *on == point.on).map_or(0, |(_, nth)| nth + 1);
+                before = Some((point.on, nth));
+                let cells = rows.entry((point.on, nth)).or_insert_with(|| vec![Cell::default(); series.len()]);
+                cells[column] = Cell {
+                    outside: point.value.is_finite() && !one.range.holds(point.value),
+                    shown: point.shown.clone(),
+                };
+            }
+        }
+        let rows = rows.into_iter().rev().map(|((on, _), cells)| Row { on, cells }).collect();
+        let columns = series.into_iter().map(|one| one.name).collect();
+        Self { id, title: title.to_owned(), unit: unit.to_owned(), columns, rows, svg }
     }
 
     /// The drawing: a complete `<svg>` element, all text escaped; empty if there is nothing to draw.
@@ -83,32 +120,37 @@ const RIGHT: f64 = 16.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 40.0;
 
-fn line(id: &str, title: &str, unit: &str, range: Range, points: &[Point]) -> String {
-    let points: Vec<&Point> = points.iter().filter(|point| point.value.is_finite()).collect();
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return String::new() };
+fn draw(id: &str, title: &str, unit: &str, series: &[Series]) -> String {
+    let finite =
+        |one: &Series| -> Vec<Point> { one.points.iter().filter(|point| point.value.is_finite()).cloned().collect() };
+    let lines: Vec<(&Series, Vec<Point>)> =
+        series.iter().map(|one| (one, finite(one))).filter(|(_, points)| !points.is_empty()).collect();
+    let days_of = || lines.iter().flat_map(|(_, points)| points.iter().map(|point| point.on));
+    let (Some(first), Some(last)) = (days_of().min(), days_of().max()) else { return String::new() };
 
-    let ends = [range.low, range.high];
-    let shown = points.iter().map(|point| point.value).chain(ends.into_iter().flatten().filter(|v| v.is_finite()));
+    let ends = lines.iter().flat_map(|(one, _)| [one.range.low, one.range.high]);
+    let ends = ends.flatten().filter(|v| v.is_finite());
+    let shown = lines.iter().flat_map(|(_, points)| points.iter().map(|point| point.value)).chain(ends);
     let (low, high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     let ticks = ticks(low, high);
     let (bottom, top) = (ticks[0], ticks[ticks.len() - 1]);
 
     let days = |from: Date, to: Date| from.until((Unit::Day, to)).map_or(0.0, |span| f64::from(span.get_days()));
-    let span = days(first.on, last.on);
+    let span = days(first, last);
     let x = |on: Date| {
-        let along = if span > 0.0 { days(first.on, on) / span } else { 0.5 };
+        let along = if span > 0.0 { days(first, on) / span } else { 0.5 };
         LEFT + 8.0 + along * (WIDTH - LEFT - RIGHT - 16.0)
     };
     let y = |value: f64| TOP + (top - value) / (top - bottom) * (HEIGHT - TOP - BOTTOM);
 
-    let mut out = String::with_capacity(2048 + points.len() * 90);
+    let mut out = String::with_capacity(2048 + lines.iter().map(|(_, points)| points.len()).sum::<usize>() * 90);
     let _ = write!(
         out,
         r#"<svg class="kith-chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{id}-title {id}-desc" xmlns="http://www.w3.org/2000/svg"><title id="{id}-title">{}</title><desc id="{id}-desc">{}</desc>"#,
         escape(title),
-        escape(&describe(unit, range, &points)),
+        escape(&describe(unit, &lines)),
     );
-    if range != Range::default() {
+    for range in lines.iter().map(|(one, _)| one.range).filter(|range| *range != Range::default()) {
         let upper = y(range.high.filter(|v| v.is_finite()).unwrap_or(top)).max(TOP);
         let lower = y(range.low.filter(|v| v.is_finite()).unwrap_or(bottom)).min(HEIGHT - BOTTOM);
         let _ = write!(
@@ -135,36 +177,58 @@ fn line(id: &str, title: &str, unit: &str, range: Range, points: &[Point]) -> St
         let _ = write!(
             out,
             r#"<text class="kith-chart__label" x="{LEFT}" y="{foot}">{}</text><text class="kith-chart__label" x="{}" y="{foot}" text-anchor="end">{}</text>"#,
-            date(first.on),
+            date(first),
             WIDTH - RIGHT,
-            date(last.on),
+            date(last),
         );
     } else {
         let _ = write!(
             out,
             r#"<text class="kith-chart__label" x="{:.1}" y="{foot}" text-anchor="middle">{}</text>"#,
-            x(first.on),
-            date(first.on),
+            x(first),
+            date(first),
         );
     }
-    if points.len() > 1 {
-        out.push_str(r#"<polyline class="kith-chart__line" points=""#);
-        for point in &points {
-            let _ = write!(out, "{:.1},{:.1} ", x(point.on), y(point.value));
+    for (n, (one, points)) in lines.iter().enumerate() {
+        // Lines are told apart by dashes, marks and a name beside the colour.
+        let kind = if n == 0 { String::new() } else { format!(" kith-chart__line--{}", n + 1) };
+        if points.len() > 1 {
+            let _ = write!(out, r#"<polyline class="kith-chart__line{kind}" points=""#);
+            for point in points {
+                let _ = write!(out, "{:.1},{:.1} ", x(point.on), y(point.value));
+            }
+            out.truncate(out.trim_end().len());
+            out.push_str(r#""/>"#);
         }
-        out.truncate(out.trim_end().len());
-        out.push_str(r#""/>"#);
-    }
-    for point in &points {
-        // Outside the range is told by shape as well as colour.
-        let (px, py) = (x(point.on), y(point.value));
-        if range.holds(point.value) {
-            let _ = write!(out, r#"<circle class="kith-chart__point" cx="{px:.1}" cy="{py:.1}" r="4"/>"#);
-        } else {
+        for point in points {
+            // Outside the range is told by shape as well as colour.
+            let (px, py) = (x(point.on), y(point.value));
+            if !one.range.holds(point.value) {
+                let _ = write!(
+                    out,
+                    r#"<path class="kith-chart__point kith-chart__point--outside" d="M{px:.1} {:.1}l6 6-6 6-6-6z"/>"#,
+                    py - 6.0
+                );
+            } else if n == 0 {
+                let _ = write!(out, r#"<circle class="kith-chart__point" cx="{px:.1}" cy="{py:.1}" r="4"/>"#);
+            } else {
+                let _ = write!(
+                    out,
+                    r#"<rect class="kith-chart__point kith-chart__point--{}" x="{:.1}" y="{:.1}" width="8" height="8"/>"#,
+                    n + 1,
+                    px - 4.0,
+                    py - 4.0
+                );
+            }
+        }
+        if let (true, Some(point)) = (lines.len() > 1, points.last()) {
             let _ = write!(
                 out,
-                r#"<path class="kith-chart__point kith-chart__point--outside" d="M{px:.1} {:.1}l6 6-6 6-6-6z"/>"#,
-                py - 6.0
+                r#"<text class="kith-chart__label kith-chart__name" x="{:.1}" y="{:.1}" text-anchor="{}">{}</text>"#,
+                x(point.on) + if span > 0.0 { 4.0 } else { 0.0 },
+                y(point.value) - 12.0,
+                if span > 0.0 { "end" } else { "middle" },
+                escape(&one.name),
             );
         }
     }
@@ -172,8 +236,20 @@ fn line(id: &str, title: &str, unit: &str, range: Range, points: &[Point]) -> St
     out
 }
 
-fn describe(unit: &str, range: Range, points: &[&Point]) -> String {
-    let (first, last) = (points[0], points[points.len() - 1]);
+/// The drawing in words: each line by its name where there are several.
+fn describe(unit: &str, lines: &[(&Series, Vec<Point>)]) -> String {
+    let all: Vec<String> = lines
+        .iter()
+        .map(|(one, points)| {
+            let words = describe_one(unit, one.range, points);
+            if lines.len() > 1 { format!("{}: {words}", one.name) } else { words }
+        })
+        .collect();
+    all.join(" ")
+}
+
+fn describe_one(unit: &str, range: Range, points: &[Point]) -> String {
+    let (first, last) = (&points[0], &points[points.len() - 1]);
     let on = |point: &Point| short_date(&point.on.to_string());
     let mut text = if points.len() == 1 {
         format!("One result: {} {unit} on {}.", first.shown, on(first))
@@ -256,6 +332,27 @@ mod tests {
     fn one_result_is_a_point_in_the_middle() {
         let trend = Trend::new("k", "Potassium", "mmol/L", Range::default(), points(&[("2026-05-01", 4.2)]));
         insta::assert_snapshot!(trend.svg().replace("><", ">\n<"));
+    }
+
+    #[test]
+    fn two_numbers_of_one_reading_are_two_lines_in_one_chart_over_one_table() {
+        let series = |name: &str, low: f64, high: f64, values: &[(&str, f64)]| Series {
+            name: name.to_owned(),
+            range: Range { low: Some(low), high: Some(high) },
+            points: points(values),
+        };
+        let upper = series("Upper (systolic)", 90.0, 139.0, &[("2025-05-01", 128.0), ("2026-05-01", 151.0)]);
+        let lower = series("Lower (diastolic)", 60.0, 89.0, &[("2026-05-01", 84.0), ("2025-05-01", 79.0)]);
+        let trend = Trend::of("bp", "Blood pressure", "mmHg", vec![upper, lower]);
+        assert_eq!(trend.svg().matches("<svg").count(), 1);
+        assert_eq!(trend.svg().matches("<polyline").count(), 2);
+        assert!(
+            trend.svg().contains("Upper (systolic): 2 results, from 128 mmHg on 1 May 2025 to 151 mmHg on 1 May 2026.")
+        );
+        assert_eq!(trend.columns, ["Upper (systolic)", "Lower (diastolic)"]);
+        let table: Vec<Vec<(&str, bool)>> =
+            trend.rows.iter().map(|row| row.cells.iter().map(|c| (c.shown.as_str(), c.outside)).collect()).collect();
+        assert_eq!(table, [[("151", true), ("84", false)], [("128", false), ("79", false)]]);
     }
 
     #[test]

@@ -87,9 +87,7 @@ impl From<kith_frontdoor::Error> for WebError {
                 "We cannot ask the right questions, because the record has no date of birth that can be right. Phone the \
                  practice: they can put it right and help now.",
             ),
-            Error::Changed(_) | Error::Incomplete | Error::Answers(_) | Error::UnknownPathway => {
-                Self::conflict(error.to_string()).kept(kept)
-            }
+            Error::Changed(_) | Error::Incomplete | Error::Answers(_) => Self::conflict(error.to_string()).kept(kept),
             Error::Emergency(_) | Error::NotForYou { .. } | Error::TooLate => {
                 Self::conflict(error.to_string()).kept(kept)
             }

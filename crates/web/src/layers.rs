@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -35,13 +35,22 @@ pub struct Site {
     pub secret: [u8; 32],
     /// The largest request body in bytes. Photos need about 10 MB.
     pub max_body: usize,
+    /// How long a request may take, its body's arrival included: long enough for a photo over a slow line.
+    pub timeout: Duration,
     renderer: Renderer,
 }
 
 impl Site {
     /// A site; fails if a template in the binary does not compile.
     pub fn new(demo: bool, tls: bool, secret: [u8; 32]) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self { demo, tls, secret, max_body: 12 * 1024 * 1024, renderer: Renderer::new()? }))
+        Ok(Arc::new(Self {
+            demo,
+            tls,
+            secret,
+            max_body: 12 * 1024 * 1024,
+            timeout: Duration::from_mins(2),
+            renderer: Renderer::new()?,
+        }))
     }
 
     pub fn renderer(&self) -> &Renderer {
@@ -57,6 +66,7 @@ pub fn layers(router: Router, site: &Arc<Site>) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(DefaultBodyLimit::max(site.max_body))
+        .layer(middleware::from_fn_with_state(Arc::clone(site), in_time))
         .layer(middleware::from_fn_with_state(Arc::clone(site), show))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn_with_state(Arc::clone(site), guard))
@@ -131,6 +141,19 @@ async fn guard(State(site): State<Arc<Site>>, mut request: Request, next: Next) 
     response
 }
 
+/// Gives up on a request that takes too long, so that a body that never comes holds nothing for ever.
+async fn in_time(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(site.timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => WebError::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "This took too long",
+            "What you sent did not arrive in time. Go back and send it again; if it was a photo, try a smaller one.",
+        )
+        .into_response(),
+    }
+}
+
 const VISIT: &str = "kith-visit";
 const FLASH: &str = "kith-notice";
 const FLASH_SECONDS: u32 = 300;
@@ -139,6 +162,7 @@ const FLASH_SECONDS: u32 = 300;
 async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     let reference = request.extensions().get::<Reference>().cloned().unwrap_or_else(Reference::new);
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned()).unwrap_or_default();
     let headers = request.headers();
     let sent_visit = cookie(headers, VISIT).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
     let visit = sent_visit.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
@@ -176,7 +200,7 @@ async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -
         if !known && sent_visit.is_none() {
             cookies.push(set_cookie(&site, VISIT, &visit, 12 * 60 * 60));
         }
-        let frame = Value::from_object(Frame { site: Arc::clone(&site), session, path, flash, reference });
+        let frame = Value::from_object(Frame { site: Arc::clone(&site), session, path, route, flash, reference });
         response = rendered(&site, &page, frame, response.into_parts().0.headers);
     }
     for value in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
@@ -238,6 +262,8 @@ struct Frame {
     site: Arc<Site>,
     session: Session,
     path: String,
+    /// The pattern of the path, without anybody's id; empty where none fits.
+    route: String,
     flash: Option<Flash>,
     reference: Reference,
 }
@@ -254,6 +280,7 @@ impl Object for Frame {
             "demo" => Value::from(self.site.demo),
             "assets" => Value::from(assets::base()),
             "path" => Value::from(self.path.as_str()),
+            "went_wrong" => Value::from(crate::went_wrong::address(&self.route, &self.path)),
             "viewer" => self.session.viewer.as_ref().map_or(Value::UNDEFINED, view),
             "flash" => self.flash.as_ref().map_or(Value::UNDEFINED, view),
             "reference" => Value::from(self.reference.0.as_str()),

@@ -6,14 +6,12 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, demo, gallery, help, person, signed, team};
+use crate::{about, demo, gallery, help, learning, person, signed, team, went_wrong};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     let mut pages = Router::new();
-    for (path, methods) in
-        public(&state).into_iter().chain(person::routes()).chain(help::routes()).chain(team::routes())
-    {
+    for (path, methods) in public(&state).into_iter().chain(guarded()) {
         pages = pages.route(path, methods);
     }
     let mut pages = pages
@@ -33,7 +31,14 @@ fn public(state: &AppState) -> Routes {
     routes
 }
 
+/// Pages that are somebody's own: people's, teams', and what both may tell. [`router`] serves these and what is public, and
+/// nothing else, so that [`guarded_paths`] leaves none out.
+fn guarded() -> Routes {
+    let rooms = [person::routes(), help::routes(), team::routes(), went_wrong::routes(), learning::routes()];
+    rooms.into_iter().flatten().collect()
+}
+
 /// Every path that is somebody's own: for the test that each refuses a stranger.
 pub fn guarded_paths() -> Vec<&'static str> {
-    person::routes().into_iter().chain(help::routes()).chain(team::routes()).map(|(path, _)| path).collect()
+    guarded().into_iter().map(|(path, _)| path).collect()
 }

@@ -214,3 +214,12 @@ impl FromRequestParts<AppState> for Staff {
         Ok(Self { access: signed.access, handle: signed.session.handle })
     }
 }
+
+impl FromRequestParts<AppState> for Signed {
+    type Rejection = Response;
+
+    /// Anybody who is signed in, person or staff.
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Response> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| sign_in_first(parts))
+    }
+}

@@ -272,3 +272,30 @@ async fn problems_are_found_by_the_words_people_use_and_never_by_address() {
     leah.page.says("Nothing matches").says_not("<script>alert").says("/help/something-else");
     assert_eq!(leah.get("/help/no-such-thing").await.status, StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn who_goes_there_without_booking_is_on_the_list_of_who_is_coming() {
+    let place = place().await;
+    let mut leah = Browser::signed_in(&place, "person:sore-throat").await;
+    answer_all(&mut leah, "sore-throat", &answers("sore-throat", "within-2-hours")).await;
+    leah.open("/help/sore-throat/check").await;
+    leah.post("/help/sore-throat/check", &[]).await;
+    leah.follow().await.says("You can go there without booking").says("I will go there");
+    let body = leah.page.body.clone();
+    let go = body.split("action=\"").filter_map(|rest| rest.split('"').next()).find(|to| to.contains("/go/")).unwrap();
+    let (token, key) = (leah.page.hidden(go, "_csrf"), leah.page.hidden(go, "_key"));
+    let mut again = leah.clone();
+    leah.post_with(go, &token, &key, &[]).await;
+    assert_eq!(leah.page.location(), "/help/sore-throat/done", "{}", leah.page.body);
+    again.post_with(go, &token, &key, &[]).await;
+    assert_eq!(again.page.location(), "/help/sore-throat/done", "{}", again.page.body);
+    leah.follow().await.says("They know you are coming");
+    let record = place.door.system("test").open(kith_twin::cast("sore-throat").unwrap().patient_id).await.unwrap();
+    let coming: Vec<_> = record
+        .values("Task")
+        .filter_map(kith_handover::Work::of)
+        .filter(|work| work.description == "Comes without a booking")
+        .collect();
+    assert_eq!(coming.len(), 1, "sent twice, they come once");
+    assert!(coming[0].is_open() && go.ends_with(coming[0].owner.reference.rsplit('/').next().unwrap()));
+}

@@ -214,3 +214,30 @@ async fn assets_are_kept_by_browsers_and_travel_compressed() {
     assert_eq!(ask(&app, again, Body::empty()).await.status, StatusCode::NOT_MODIFIED);
     assert_eq!(get_page(&app, "/assets/x/../../Cargo.toml").await.status, StatusCode::NOT_FOUND);
 }
+
+/// A body of which nothing ever comes.
+struct Never;
+
+impl axum::body::HttpBody for Never {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_never_arrives_is_given_up_and_said_so() {
+    let mut site = Site::new(true, false, [9; 32]).unwrap();
+    std::sync::Arc::get_mut(&mut site).unwrap().timeout = std::time::Duration::from_millis(100);
+    let app = layers(kith_web::gallery::router(), &site);
+    let request = form("").body(Body::new(Never)).unwrap();
+    let response = app.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("This took too long"));
+}

@@ -160,7 +160,9 @@ async fn preferences_are_said_once_and_kept() {
     let place = place().await;
     let mut leah = Browser::signed_in(&place, "person:sore-throat").await;
     leah.open("/details/change").await;
+    let seen = leah.page.hidden("/details/change", "seen");
     let said = [
+        ("seen", seen.as_str()),
         ("channel", "letter"),
         ("language", "pl"),
         ("interpreter", "yes"),
@@ -354,4 +356,54 @@ async fn an_appointment_can_be_moved_and_cancelled_by_whose_it_is() {
     leah.follow().await.says("Cancelled");
     leah.get(&cancel).await;
     assert_eq!(leah.page.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn of_two_tabs_the_second_to_save_is_told_and_keeps_what_was_typed() {
+    let place = place().await;
+    let mut first = Browser::signed_in(&place, "person:sore-throat").await;
+    first.open("/details/change").await;
+    let mut second = first.clone();
+    let seen = first.page.hidden("/details/change", "seen");
+    first.post("/details/change", &[("seen", &seen), ("channel", "letter"), ("needs", "Large print")]).await;
+    assert_eq!(first.page.location(), "/details", "{}", first.page.body);
+    // The same words sent twice are no quarrel.
+    let mut twice = second.clone();
+    twice.post("/details/change", &[("seen", &seen), ("channel", "letter"), ("needs", "Large print")]).await;
+    assert_eq!(twice.page.location(), "/details", "{}", twice.page.body);
+    let typed = [("seen", seen.as_str()), ("channel", "phone"), ("other_needs", "A chair with arms")];
+    second.post("/details/change", &typed).await;
+    assert_eq!(second.page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    second.page.says("were changed since you opened this page").says("A chair with arms").says("was not saved");
+    first.open("/details").await.says("Large print").says_not("A chair with arms");
+    // Looked at and sent again, it is what is wanted.
+    let seen = second.page.hidden("/details/change", "seen");
+    second
+        .post("/details/change", &[("seen", &seen), ("channel", "phone"), ("other_needs", "A chair with arms")])
+        .await;
+    assert_eq!(second.page.location(), "/details", "{}", second.page.body);
+    first.open("/details").await.says("A chair with arms").says_not("Large print");
+}
+
+#[tokio::test]
+async fn whoever_acts_for_somebody_can_stop_by_themselves() {
+    let place = place().await;
+    let mut mother = Browser::signed_in(&place, "person:mother").await;
+    mother.open("/acting").await;
+    let son = kith_twin::cast("boy-earache").unwrap().patient_id;
+    mother.post("/acting/switch", &[("person", son)]).await;
+    mother.open("/acting").await.says("(you)");
+    let body = mother.page.body.clone();
+    let end = body.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|href| href.ends_with("/end"));
+    let end = end.expect("the permission of the mother herself can be ended by her").to_owned();
+    mother.open(&end).await;
+    mother.post(&end, &[]).await;
+    mother.follow().await.says("You do not act for them any more.");
+    mother.open("/acting").await.says_not("Act for Yusuf");
+    let refused = place.door.enter(
+        kith_trust::Actor::person(kith_twin::cast("mother").unwrap().patient_id, "Nadia", "test"),
+        kith_trust::Purpose::OwnRecord,
+    );
+    assert!(refused.open(son).await.is_err(), "the record is closed to her");
+    assert!(place.door.verify_audit().await.unwrap().broken.is_none());
 }

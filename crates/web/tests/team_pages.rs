@@ -111,8 +111,10 @@ async fn a_trend_is_drawn_with_its_numbers_beneath() {
     gp.open(&format!("/team/people/{id}/results")).await;
     let href = gp.page.link(&format!("/team/people/{id}/results/85354-"));
     gp.open(&href).await;
-    // Blood pressure is two numbers, and each is drawn.
-    assert_eq!(gp.page.body.matches("<svg").count(), 2, "{}", gp.page.body);
+    // Blood pressure is two numbers: one drawing with a line each, over one table with both.
+    assert_eq!(gp.page.body.matches("<svg").count(), 1, "{}", gp.page.body);
+    assert_eq!(gp.page.body.matches("<polyline").count(), 2, "{}", gp.page.body);
+    gp.page.says("Upper (systolic)</th>").says("Lower (diastolic)</th>").says("the usual range").says("NICE NG136");
     gp.page.says("kith-trend__table").says("Every reading, and who wrote it");
 }
 

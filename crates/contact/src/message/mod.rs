@@ -6,6 +6,7 @@ mod send;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use kith_directory::BankHolidays;
 use kith_fhir::{Value, build, json, system};
 use kith_trust::Record;
 
@@ -13,7 +14,9 @@ use crate::fields::{extension, fresh_id, has_code, items, own_reference, text};
 use crate::preferences::Channel;
 use crate::time;
 
-pub use send::{Sent, ToPerson, ToTeam, mark_read, send_to_person, send_to_team, send_to_team_once};
+pub use send::{
+    Sent, ToPerson, ToTeam, mark_read, send_to_person, send_to_person_once, send_to_team, send_to_team_once,
+};
 
 /// The longest message, in characters. A longer one is refused with its text kept on the form, never cut.
 pub const MAX_TEXT: usize = 10_000;
@@ -279,14 +282,13 @@ pub fn answer_due(now: Timestamp) -> Timestamp {
     working_days_end(now, ANSWER_WORKING_DAYS)
 }
 
-/// 6.30pm on the working day (Monday to Friday) that is `days` after `now`'s day. A bank holiday counts as a working day,
-/// which makes a due time early, never late.
+/// 6.30pm on the working day that is `days` after `now`'s day: Monday to Friday, and no bank holiday of England.
 pub fn working_days_end(now: Timestamp, days: u32) -> Timestamp {
     let mut day = time::day(now);
     let mut left = days;
     while left > 0 {
         day = day.tomorrow().unwrap_or(day);
-        if !matches!(day.weekday(), jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday) {
+        if BankHolidays::england().is_working_day(day) {
             left -= 1;
         }
     }
@@ -421,6 +423,14 @@ mod tests {
     fn what_teams_tell_each_other_is_not_in_the_persons_letterbox() {
         let all = [message("a", TEAM, "HealthcareService/h2", None, "2026-11-18T09:00:00Z")];
         assert!(thread_up(all.iter(), std::iter::empty()).is_empty());
+    }
+
+    #[test]
+    fn a_bank_holiday_is_no_working_day() {
+        // Thursday before Good Friday 2027 (26 March): Tuesday is the first working day, Wednesday the second.
+        assert_eq!(answer_due(ts("2027-03-25T10:00:00Z")), ts("2027-03-31T17:30:00Z"));
+        // Christmas Eve 2026: Friday is Christmas, Monday the Boxing Day holiday.
+        assert_eq!(working_days_end(ts("2026-12-24T10:00:00Z"), 1), ts("2026-12-29T18:30:00Z"));
     }
 
     #[test]

@@ -50,28 +50,43 @@ pub struct Sent {
     pub message: String,
     /// `Task/…` now waiting for somebody, if one is.
     pub task: Option<String>,
-    /// When that somebody is due to have done it.
+    /// When that somebody is due to have done it; `None` too where it was sent before.
     pub due: Option<Timestamp>,
+    /// It had been sent before, under the same key: nothing was written now.
+    pub replayed: bool,
 }
 
 /// Sends a message to a team: it has an owner and a due time from the moment it is sent.
 pub async fn send_to_team(access: &Access, message: &ToTeam) -> Result<Sent, Error> {
-    let (change, sent) = prepare_to_team(access, message).await?;
+    let (change, sent, _) = prepare_to_team(access, message).await?;
     access.commit(change).await?;
     Ok(sent)
 }
 
-/// [`send_to_team`], unless the same sender sent the same under this `key` before (the same form sent twice): then
-/// nothing is written, and there is no [`Sent`]. Another text under the same key is a conflict: it was not sent.
-pub async fn send_to_team_once(access: &Access, message: &ToTeam, key: &str) -> Result<Option<Sent>, Error> {
-    let (mut change, sent) = prepare_to_team(access, message).await?;
-    let asked = json!({"text": message.text, "team": message.team, "answers": message.answers});
-    change.once_for(key, &asked);
-    let receipt = access.commit(change).await?;
-    Ok((!receipt.replayed).then_some(sent))
+/// [`send_to_team`], once for each `key` of a sender (the same form sent twice, even at the very same moment). Another
+/// text under the same key is a conflict: it was not sent.
+pub async fn send_to_team_once(access: &Access, message: &ToTeam, key: &str) -> Result<Sent, Error> {
+    let (change, sent, asked) = prepare_to_team(access, message).await?;
+    commit_once(access, change, sent, key, &asked).await
 }
 
-async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, Sent), Error> {
+/// Commits under a key; what was sent under it before is given back as it was.
+async fn commit_once(access: &Access, mut change: Change, sent: Sent, key: &str, asked: &Value) -> Result<Sent, Error> {
+    change.once_for(key, asked);
+    let receipt = access.commit(change).await?;
+    if !receipt.replayed {
+        return Ok(sent);
+    }
+    let written = |kind: &str| receipt.written.iter().map(|(reference, _)| reference).find(|r| r.starts_with(kind));
+    let message = written("Communication/").cloned().ok_or(kith_trust::Error::NotFound)?;
+    // The Task that waits is made last; those before it are the ones this answers.
+    let tasks = receipt.written.iter().rev().map(|(reference, _)| reference);
+    let task = sent.task.and_then(|_| tasks.into_iter().find(|r| r.starts_with("Task/")).cloned());
+    Ok(Sent { message, task, due: None, replayed: true })
+}
+
+/// The change, what it sends, and what was asked for: the same each time the same form is sent.
+async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, Sent, Value), Error> {
     let words = checked(&message.text)?;
     let record = access.open(&message.patient).await?;
     let thread = find_thread(&record, message.answers.as_deref())?;
@@ -85,13 +100,14 @@ async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, S
     };
     let now = access.now();
     let sender = voice(access, &record);
+    let asked = asked(&message.text, &message.subject, &team, thread.as_ref());
     let draft = Draft {
         category: Category::Message,
         patient: message.patient.clone(),
         sender: Some(sender.clone()),
         recipients: vec![team.clone()],
         text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
+        subject: Some(subject_of(&message.subject, thread.as_ref())),
         about: message.about.clone(),
         answers: message.answers.clone(),
         channel: Some(message.channel),
@@ -110,11 +126,34 @@ async fn prepare_to_team(access: &Access, message: &ToTeam) -> Result<(Change, S
         channel: Some(message.channel),
         now,
     }));
-    Ok((change, Sent { message: sent, task: Some(task), due: Some(due) }))
+    Ok((change, Sent { message: sent, task: Some(task), due: Some(due), replayed: false }, asked))
+}
+
+/// The subject of a message: an answer has its thread's, so that it can be named by itself.
+fn subject_of(subject: &str, thread: Option<&Thread>) -> String {
+    thread.map_or_else(|| crate::document::safe_title(subject), |thread| thread.subject.clone())
+}
+
+/// What a message asks for, whatever else stands in its thread by now.
+fn asked(words: &str, subject: &str, team: &Party, thread: Option<&Thread>) -> Value {
+    let subject = thread.map_or(subject, |thread| &thread.root);
+    json!({"text": words, "team": team.reference, "in": subject})
 }
 
 /// Sends a message to a person: they are told by the channel they prefer, and the work it answers is done.
 pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent, Error> {
+    let (change, sent, _) = prepare_to_person(access, message).await?;
+    access.commit(change).await?;
+    Ok(sent)
+}
+
+/// [`send_to_person`], once for each `key` of a writer, as [`send_to_team_once`].
+pub async fn send_to_person_once(access: &Access, message: &ToPerson, key: &str) -> Result<Sent, Error> {
+    let (change, sent, asked) = prepare_to_person(access, message).await?;
+    commit_once(access, change, sent, key, &asked).await
+}
+
+async fn prepare_to_person(access: &Access, message: &ToPerson) -> Result<(Change, Sent, Value), Error> {
     let words = checked(&message.text)?;
     let actor = access.actor();
     if !actor.role.is_staff() && actor.role != Role::System {
@@ -123,6 +162,7 @@ pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent,
     let record = access.open(&message.patient).await?;
     let thread = find_thread(&record, message.answers.as_deref())?;
     let team = party(&read_service(access, &message.team).await?);
+    let asked = asked(&message.text, &message.subject, &team, thread.as_ref());
     let now = access.now();
     let draft = Draft {
         category: Category::Message,
@@ -133,7 +173,7 @@ pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent,
             &crate::fields::person_name(record.patient()).unwrap_or_default(),
         )],
         text: words,
-        subject: thread.is_none().then(|| crate::document::safe_title(&message.subject)),
+        subject: Some(subject_of(&message.subject, thread.as_ref())),
         about: message.about.clone(),
         answers: message.answers.clone(),
         channel: None,
@@ -162,8 +202,8 @@ pub async fn send_to_person(access: &Access, message: &ToPerson) -> Result<Sent,
         .with("team", &team.name)
         .about(&sent)
         .publish(&mut change, &format!("message/{sent}"));
-    access.commit(change).await?;
-    Ok(Sent { message: sent, due: waiting.is_some().then_some(message.answer_by).flatten(), task: waiting })
+    let due = waiting.is_some().then_some(message.answer_by).flatten();
+    Ok((change, Sent { message: sent, task: waiting, due, replayed: false }, asked))
 }
 
 /// Marks what the reader's side received in this thread as read, now. Returns how many were new.

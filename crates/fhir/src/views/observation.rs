@@ -68,10 +68,14 @@ impl<'a> Observation<'a> {
     }
 
     /// The usual range: lowest and highest.
-    pub fn reference_range(&self) -> (Option<common::Quantity<'a>>, Option<common::Quantity<'a>>) {
-        let Some(range) = common::list(self.0, "referenceRange").first() else { return (None, None) };
-        let end = |key| range.get(key).and_then(common::Quantity::of);
-        (end("low"), end("high"))
+    pub fn reference_range(&self) -> Range<'a> {
+        reference_range(self.0)
+    }
+
+    /// Who says what the usual range is, in words; of its parts where it has none itself.
+    pub fn reference_range_text(&self) -> Option<&'a str> {
+        let of = |value: &'a Value| common::list(value, "referenceRange").first().and_then(|r| common::text(r, "text"));
+        of(self.0).or_else(|| common::list(self.0, "component").iter().find_map(of))
     }
 
     /// The person: `Patient/…`
@@ -119,6 +123,20 @@ impl<'a> Component<'a> {
     pub fn value_text(&self) -> Option<String> {
         value_text(self.0)
     }
+
+    /// The usual range of this part: lowest and highest.
+    pub fn reference_range(&self) -> Range<'a> {
+        reference_range(self.0)
+    }
+}
+
+/// Lowest and highest, either of them open.
+type Range<'a> = (Option<common::Quantity<'a>>, Option<common::Quantity<'a>>);
+
+fn reference_range(element: &Value) -> Range<'_> {
+    let Some(range) = common::list(element, "referenceRange").first() else { return (None, None) };
+    let end = |key| range.get(key).and_then(common::Quantity::of);
+    (end("low"), end("high"))
 }
 
 fn value_text(element: &Value) -> Option<String> {

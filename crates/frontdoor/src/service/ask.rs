@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kith_contact::{Notification, Party, TemplateId, notifier};
 use kith_directory::{Directory, Named};
 use kith_fhir::search::Query;
@@ -60,7 +60,7 @@ pub struct SelfCare {
 
 /// Asks the team that takes such requests (see [`super::Fallback`]): when nothing is free, or when the person would rather
 /// have the team decide. Answers, photos, request, Task and notice are one change. The same key asks once.
-pub async fn request(access: &Access, directory: &Directory, ask: &Ask, key: &str) -> Result<Requested, Error> {
+pub async fn request(access: &Access, directory: &Directory, ask: &Ask<'_>, key: &str) -> Result<Requested, Error> {
     let checked = check(access, ask).await?;
     let disposition = &checked.assessment.disposition;
     if disposition.urgency.is_emergency() {
@@ -73,20 +73,68 @@ pub async fn request(access: &Access, directory: &Directory, ask: &Ask, key: &st
     let owner = Party::new(&format!("HealthcareService/{}", team.service_id), &team.service_name);
     let mut change = Change::new("ask through the front door");
     change.once_for(&format!("frontdoor-ask/{}/{key}", ask.patient_id), &as_sent(ask));
-    let need = crate::Pathways::built_in().vocabulary().need(&disposition.need);
+    owned_by(access, change, ask, &checked, owner, None).await
+}
+
+/// The person goes to a service that takes people without booking: it then knows who is coming, and why, and owes an
+/// outcome as for any request. The same key is recorded once.
+///
+/// [`Error::NotForYou`] where the service cannot be walked into for this, in time.
+pub async fn go_there(
+    access: &Access,
+    directory: &Directory,
+    ask: &Ask<'_>,
+    service_id: &str,
+    key: &str,
+) -> Result<Requested, Error> {
+    let checked = check(access, ask).await?;
+    let disposition = &checked.assessment.disposition;
+    if disposition.urgency.is_emergency() {
+        return Err(Error::Emergency(disposition.urgency.words()));
+    }
+    let (weights, now) = (Weights::built_in(), checked.known.now);
+    let person = checked.known.person_facts(directory, weights.latest(disposition.urgency, now));
+    let no = |why: &str| Error::NotForYou { why: why.to_owned() };
+    let service = directory.service(&format!("HealthcareService/{service_id}")).ok_or_else(|| no("it is not there"))?;
+    let candidate = directory.candidate(service, &disposition.need, &person, now);
+    if !candidate.why_not.iter().all(kith_directory::WhyNot::is_wish) {
+        return Err(Error::NotForYou { why: candidate.why_not_words(now) });
+    }
+    let owner = Party::new(&service.reference, &service.name);
+    let found = vec![crate::route::Available { candidate, free: Vec::new() }];
+    let continuity = checked.known.continuity(&disposition.need, weights);
+    let ranked = crate::route::rank(disposition, found, &person, &continuity, now, weights);
+    let walk_in = ranked.into_iter().find_map(|offer| offer.walk_in).ok_or_else(|| no("it has to be booked"))?;
+    let mut change = Change::new("go to a service without booking");
+    let asked = json!({"ask": as_sent(ask), "to": service_id});
+    change.once_for(&format!("frontdoor-go/{}/{key}", ask.patient_id), &asked);
+    owned_by(access, change, ask, &checked, owner, Some(walk_in.from)).await
+}
+
+/// Makes the request that a team owns; `coming` is from when the person comes by themselves, if they do.
+async fn owned_by(
+    access: &Access,
+    mut change: Change,
+    ask: &Ask<'_>,
+    checked: &Checked<'_>,
+    owner: Party,
+    coming: Option<Timestamp>,
+) -> Result<Requested, Error> {
+    let disposition = &checked.assessment.disposition;
     let help = HelpRequest {
         person: checked.known.person(),
         requester: checked.known.requester(&ask.author),
         owner: owner.clone(),
         need: disposition.need.clone(),
-        need_label: need.map_or_else(|| disposition.need.clone(), |need| need.label.clone()),
+        need_label: disposition.need_label.clone(),
         urgency: work_urgency(disposition.urgency),
-        reason: problem(ask, &checked),
+        coming,
+        reason: problem(ask, checked),
         channel: ask.channel.code().to_owned(),
-        supporting: keep_answers(&mut change, ask, &checked),
+        supporting: keep_answers(&mut change, ask, checked),
         disposition: Some(checked.assessment.extension()),
     };
-    let asked = help::ask(&mut change, &help, now)?;
+    let asked = help::ask(&mut change, &help, checked.known.now)?;
     let receipt = access.commit(change).await?;
     if !receipt.replayed {
         return Ok(Requested {
@@ -103,8 +151,8 @@ pub async fn request(access: &Access, directory: &Directory, ask: &Ask, key: &st
 }
 
 /// Records that the red flag (its id) stopped the questions: answers, an emergency request, and a call back that the
-/// person's practice owes within two hours, to see that they got help. The same stop sent again is recorded once.
-pub async fn stopped(access: &Access, ask: &Ask, red_flag: &str) -> Result<Stopped, Error> {
+/// person's practice owes as soon as any emergency is looked at ([`kith_handover::Urgency::due`]), to see that they got help. The same stop sent again is recorded once.
+pub async fn stopped(access: &Access, ask: &Ask<'_>, red_flag: &str) -> Result<Stopped, Error> {
     let checked = check(access, ask).await?;
     if !checked.assessment.disposition.urgency.is_emergency()
         || !checked.assessment.red_flags.iter().any(|flag| flag == red_flag)
@@ -116,7 +164,7 @@ pub async fn stopped(access: &Access, ask: &Ask, red_flag: &str) -> Result<Stopp
     }
     let now = checked.known.now;
     let owner = checking_team(access, checked.known.patient()).await?.ok_or(Error::NoTeam)?;
-    let due = now + SignedDuration::from_mins(Weights::built_in().requests.check_emergency_minutes);
+    let due = work_urgency(checked.assessment.disposition.urgency).due(now);
     let mut change = Change::new("emergency advice given");
     // Of two sent at once, before either is in the record, one is kept.
     let sent = as_sent(ask);
@@ -154,7 +202,7 @@ pub async fn stopped(access: &Access, ask: &Ask, red_flag: &str) -> Result<Stopp
 }
 
 /// The same stop, recorded already and not yet checked.
-fn stopped_before(checked: &Checked) -> Option<Stopped> {
+fn stopped_before(checked: &Checked<'_>) -> Option<Stopped> {
     let record = &checked.known.record;
     let disposition = &checked.assessment.disposition;
     let reason = disposition.reasons.first().map(|reason| reason.text.as_str());
@@ -194,7 +242,7 @@ async fn checking_team(access: &Access, patient: &Value) -> Result<Option<Party>
 
 /// Records that the person can look after this themselves: answers, a request that is complete, and the advice as a
 /// message they can read again. People who did not ask on the web are told that it waits. The same key records once.
-pub async fn self_care(access: &Access, ask: &Ask, key: &str) -> Result<SelfCare, Error> {
+pub async fn self_care(access: &Access, ask: &Ask<'_>, key: &str) -> Result<SelfCare, Error> {
     let checked = check(access, ask).await?;
     let disposition = &checked.assessment.disposition;
     if disposition.urgency != crate::Urgency::SelfCare {
@@ -237,7 +285,7 @@ pub async fn self_care(access: &Access, ask: &Ask, key: &str) -> Result<SelfCare
 }
 
 /// The advice as a person reads it.
-fn advice_words(checked: &Checked) -> String {
+fn advice_words(checked: &Checked<'_>) -> String {
     let disposition = &checked.assessment.disposition;
     let reasons = disposition.reasons.iter().map(|reason| reason.text.as_str());
     let lines = std::iter::once(disposition.title.as_str())
@@ -248,9 +296,9 @@ fn advice_words(checked: &Checked) -> String {
 }
 
 /// What a form that is sent again says again.
-fn as_sent(ask: &Ask) -> Value {
+fn as_sent(ask: &Ask<'_>) -> Value {
     json!({
-        "person": ask.patient_id, "pathway": ask.pathway_id, "content": ask.assessment.content, "answers": ask.answers,
+        "person": ask.patient_id, "pathway": ask.pathway.id, "content": ask.assessment.content, "answers": ask.answers,
         "words": ask.own_words, "channel": ask.channel, "photos": ask.photos.len(),
     })
 }

@@ -36,7 +36,7 @@ const TRIES: usize = 3;
 pub async fn book(
     access: &Access,
     directory: &Directory,
-    ask: &Ask,
+    ask: &Ask<'_>,
     slot: &str,
     hold: Option<HoldId>,
     key: &str,
@@ -119,13 +119,13 @@ pub async fn book(
 }
 
 /// The problem in a line: the person's own words, or what they asked about.
-pub(super) fn problem(ask: &Ask, checked: &Checked) -> String {
+pub(super) fn problem(ask: &Ask<'_>, checked: &Checked<'_>) -> String {
     let words = ask.own_words.as_deref().map(str::trim).filter(|words| !words.is_empty());
     words.unwrap_or(&checked.pathway.title).to_owned()
 }
 
 /// Puts the answers and photos into a change; gives the references that a request names as supporting.
-pub(super) fn keep_answers(change: &mut Change, ask: &Ask, checked: &Checked) -> Vec<String> {
+pub(super) fn keep_answers(change: &mut Change, ask: &Ask<'_>, checked: &Checked<'_>) -> Vec<String> {
     let (known, now) = (&checked.known, checked.known.now);
     let mut answers: Answers = ask.answers.clone();
     let mut documents = Vec::new();
@@ -159,21 +159,20 @@ pub(super) fn keep_answers(change: &mut Change, ask: &Ask, checked: &Checked) ->
 
 /// The request for help, active, with where the assessment led.
 pub(super) fn service_request_of(
-    ask: &Ask,
-    checked: &Checked,
+    ask: &Ask<'_>,
+    checked: &Checked<'_>,
     owner: Option<&kith_contact::Party>,
     due: Timestamp,
     supporting: &[String],
 ) -> kith_fhir::Value {
     let disposition = &checked.assessment.disposition;
-    let need = crate::Pathways::built_in().vocabulary().need(&disposition.need);
     let requester = checked.known.requester(&ask.author);
     let performers: Vec<&str> = owner.iter().map(|owner| owner.reference.as_str()).collect();
     let supporting: Vec<&str> = supporting.iter().map(String::as_str).collect();
     let mut request = build::ServiceRequest {
         person: &checked.known.reference(),
         need: &disposition.need,
-        need_label: need.map_or(disposition.need.as_str(), |need| need.label.as_str()),
+        need_label: &disposition.need_label,
         category: "help-request",
         priority: disposition.urgency.priority(),
         authored: checked.known.now,

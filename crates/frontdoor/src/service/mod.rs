@@ -14,11 +14,11 @@ use kith_booking::Error as Booking;
 use kith_handover::Refusal;
 use kith_trust::{Access, Error as Door};
 
-pub use ask::{Requested, SelfCare, Stopped, request, self_care, stopped};
+pub use ask::{Requested, SelfCare, Stopped, go_there, request, self_care, stopped};
 pub use book::{Booked, book};
 pub use offers::{Fallback, Offers, offers};
 
-use crate::{AnswerError, Answers, Assessment, Facts, FactsError, Pathway, Pathways};
+use crate::{AnswerError, Answers, Assessment, Facts, FactsError, Pathway};
 
 /// How the person reached us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -56,10 +56,11 @@ pub enum Photo {
 
 /// What somebody asks, for whom, and how.
 #[derive(Debug, Clone)]
-pub struct Ask {
+pub struct Ask<'a> {
     /// Id of the Patient.
     pub patient_id: String,
-    pub pathway_id: String,
+    /// The pathway that was walked, of whatever content is in use.
+    pub pathway: &'a Pathway,
     /// The answer to a photo question whose photo is [`Photo::New`] may be any [`crate::Answer::Photo`].
     pub answers: Answers,
     /// As shown to whoever confirmed it; another outcome now is [`Error::Changed`].
@@ -72,7 +73,7 @@ pub struct Ask {
     pub author: kith_contact::Party,
 }
 
-impl Ask {
+impl Ask<'_> {
     /// The author that an actor is.
     pub fn author_of(access: &Access) -> kith_contact::Party {
         kith_contact::Party::new(&access.actor().reference, &access.actor().name)
@@ -85,8 +86,6 @@ pub enum Error {
     /// The record lacks what an assessment needs.
     #[error(transparent)]
     Facts(#[from] FactsError),
-    #[error("There are no such questions any more. Start again.")]
-    UnknownPathway,
     /// Answers that are none; each says what is wrong with it.
     #[error("Some answers need to be looked at again.")]
     Answers(Vec<AnswerError>),
@@ -126,16 +125,16 @@ pub async fn facts(access: &Access, patient_id: &str) -> Result<Facts, Error> {
 }
 
 /// An ask that has been walked through again.
-struct Checked {
-    pathway: &'static Pathway,
+struct Checked<'a> {
+    pathway: &'a Pathway,
     assessment: Assessment,
     known: known::Known,
 }
 
 /// Reads the facts, checks the answers and assesses anew.
-async fn check(access: &Access, ask: &Ask) -> Result<Checked, Error> {
+async fn check<'a>(access: &Access, ask: &Ask<'a>) -> Result<Checked<'a>, Error> {
     let known = known::Known::read(access, &ask.patient_id).await?;
-    let pathway = Pathways::built_in().get(&ask.pathway_id).ok_or(Error::UnknownPathway)?;
+    let pathway = ask.pathway;
     pathway.check(&ask.answers).map_err(Error::Answers)?;
     let assessment = pathway.assess(&known.facts, &ask.answers);
     if !assessment.complete {

@@ -68,13 +68,20 @@ pub async fn offers(
         let free = read_free(access, directory, &service, disposition, &person, &continuity, latest).await?;
         found.push(Available { candidate, free });
     }
-    let searched: Vec<(String, String)> =
-        found.iter().map(|f| (f.candidate.service.id.clone(), f.candidate.service.name.clone())).collect();
+    let why_none = |service: &Service| {
+        let away = disposition.at_home && !service.has("home-visits");
+        if away { "you would have to go there" } else { "no free time soon enough" }
+    };
+    let searched: Vec<(String, String, &str)> = found
+        .iter()
+        .map(|f| &f.candidate.service)
+        .map(|service| (service.id.clone(), service.name.clone(), why_none(service)))
+        .collect();
     let offers = route::rank(disposition, found, &person, &continuity, now, weights);
     let none_free = searched
         .into_iter()
-        .filter(|(id, _)| *id != fallback.service_id && !offers.iter().any(|offer| offer.service_id == *id));
-    not_possible.extend(none_free.map(|(_, name)| (name, "no free time soon enough".to_owned())));
+        .filter(|(id, ..)| *id != fallback.service_id && !offers.iter().any(|offer| offer.service_id == *id));
+    not_possible.extend(none_free.map(|(_, name, why)| (name, why.to_owned())));
     Ok(Offers { offers, not_possible, fallback })
 }
 
@@ -152,7 +159,10 @@ pub(super) fn fallback(
             (a1, a2).cmp(&(b1, b2)).then(a3.total_cmp(&b3))
         })
     };
-    let service = candidates.iter().find(takes).map(|c| &c.service).or_else(practice).or_else(anybody)?;
+    let comes = |candidate: &&Candidate| takes(candidate) && candidate.service.has("home-visits");
+    let at_home = candidates.iter().filter(|_| disposition.at_home).find(comes);
+    let service =
+        at_home.or_else(|| candidates.iter().find(takes)).map(|c| &c.service).or_else(practice).or_else(anybody)?;
     let due = work_urgency(disposition.urgency).due(now);
     Some(Fallback { service_id: service.id.clone(), service_name: service.name.clone(), due })
 }

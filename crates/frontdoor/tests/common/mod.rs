@@ -114,14 +114,14 @@ pub fn assess(pathway: &str, facts: &Facts, answers: &Answers) -> Assessment {
 }
 
 /// What somebody of the cast asks, assessed with what the record knows.
-pub async fn ask(access: &Access, who: &str, pathway: &str, answers: Answers, channel: Channel) -> Ask {
+pub async fn ask(access: &Access, who: &str, pathway: &str, answers: Answers, channel: Channel) -> Ask<'static> {
     let patient_id = cast(who).unwrap().patient_id.to_owned();
     let facts = service::facts(access, &patient_id).await.unwrap();
     let actor = access.actor();
     Ask {
         assessment: assess(pathway, &facts, &answers),
         patient_id,
-        pathway_id: pathway.to_owned(),
+        pathway: Pathways::built_in().get(pathway).unwrap(),
         answers,
         channel,
         own_words: Some("It hurts to swallow".to_owned()),

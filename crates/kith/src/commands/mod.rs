@@ -8,6 +8,7 @@ mod demo;
 mod export;
 mod import;
 mod morning;
+mod safety;
 mod serve;
 mod story;
 mod token;
@@ -31,6 +32,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Token(args) => token::run(args, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Agreements { command } => agreements::run(command, &config).await,
+        Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());
             Ok(ExitCode::SUCCESS)

@@ -91,7 +91,7 @@ async fn ask(access: &Access, directory: &Directory, patient: &str, number: usiz
     let assessment = pathway.assess(&facts, &answers);
     let ask = Ask {
         patient_id: patient.to_owned(),
-        pathway_id: pathway.id.clone(),
+        pathway,
         answers,
         assessment,
         channel: Channel::Web,

@@ -35,12 +35,12 @@ pub async fn serve(door: Door, demo: Option<Demo>, config: &Config) -> anyhow::R
         eprintln!("Finishing…");
         let _ = stop.send(true);
     });
-    let graceful = axum::serve(listener, app).with_graceful_shutdown(async move {
+    let serving = crate::serving::serve(listener, app, async move {
         let _ = ended.wait_for(|stop| *stop).await;
     });
     let mut deadline = stopped.clone();
     tokio::select! {
-        served = graceful => served.context("the server stopped")?,
+        () = serving => {}
         () = async { let _ = deadline.wait_for(|stop| *stop).await; tokio::time::sleep(Duration::from_secs(10)).await; } => {}
     }
     for task in background {

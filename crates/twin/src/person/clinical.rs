@@ -48,7 +48,7 @@ impl Record<'_> {
     }
 
     fn condition(&mut self, code: Value, onset: Date) -> String {
-        let body = json!({
+        let mut body = json!({
             "meta": profile("Condition"),
             "clinicalStatus": Self::active(),
             "verificationStatus": hl7("condition-ver-status", "confirmed"),
@@ -58,6 +58,9 @@ impl Record<'_> {
             "onsetDateTime": onset.to_string(),
             "recordedDate": onset.to_string()
         });
+        if let Some(gp) = self.usual("gp") {
+            body["recorder"] = gp;
+        }
         self.add("Condition", body)
     }
 
@@ -99,7 +102,7 @@ impl Record<'_> {
             }
             let days = self.stream.between(200, 6000);
             let since = self.ago(days);
-            let body = json!({
+            let mut body = json!({
                 "meta": profile("AllergyIntolerance"),
                 "clinicalStatus": hl7("allergyintolerance-clinical", "active"),
                 "verificationStatus": hl7("allergyintolerance-verification", "confirmed"),
@@ -110,6 +113,9 @@ impl Record<'_> {
                 "recordedDate": since.to_string(),
                 "reaction": [{ "manifestation": [{ "text": allergen.reaction }] }]
             });
+            if let Some(gp) = self.usual("gp") {
+                body["recorder"] = gp;
+            }
             self.add("AllergyIntolerance", body);
         }
     }
@@ -174,6 +180,8 @@ impl Record<'_> {
             "occurrenceDateTime": given.to_string(),
             "primarySource": true
         });
+        let nurse = self.usual("nurse").or_else(|| self.usual("gp"));
+        body["performer"] = json!([{ "actor": nurse.unwrap_or_else(|| self.practice_reference()) }]);
         if let Some(dose) = dose {
             body["protocolApplied"] = json!([{ "doseNumberPositiveInt": dose }]);
         }

@@ -118,6 +118,8 @@ impl Record<'_> {
                 "type": { "text": letter.title },
                 "subject": self.me(),
                 "date": when,
+                "author": [self.usual("gp").unwrap_or_else(|| self.practice_reference())],
+                "custodian": self.practice_reference(),
                 "description": letter.title,
                 "content": [{ "attachment": {
                     "contentType": "text/plain; charset=utf-8",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Record;
 use crate::shape::{code, decimal, hl7, profile};
-use crate::tables::TABLES;
+use crate::tables::{TABLES, UsualRange};
 
 /// A thing measured: LOINC, SNOMED CT where sure, words, UCUM unit, decimal places.
 struct Measure {
@@ -193,7 +193,8 @@ impl Record<'_> {
         }
         let kind = if matches!(what.loinc, "8302-2" | "29463-7" | "39156-5") { "vital-signs" } else { "laboratory" };
         let effective = self.instant(day, 600);
-        let body = json!({
+        let usual = self.usual_range(what.loinc, what.unit, what.places);
+        let mut body = json!({
             "meta": profile("Observation"),
             "status": "final",
             "category": [hl7("observation-category", kind)],
@@ -203,7 +204,24 @@ impl Record<'_> {
             "performer": [self.practice_reference()],
             "valueQuantity": quantity(value, what.unit, what.places)
         });
+        if let Some(usual) = usual {
+            body["referenceRange"] = usual;
+        }
         self.add("Observation", body)
+    }
+
+    /// The usual range of a measurement for this person, with its source; none for children and what has none.
+    fn usual_range(&self, loinc: &str, unit: &str, places: usize) -> Option<Value> {
+        let sex = self.who.sex.code();
+        let fits = |range: &&UsualRange| range.loinc == loinc && range.sex.as_deref().is_none_or(|only| only == sex);
+        let range = TABLES.ranges.iter().find(fits).filter(|_| self.who.age >= 18)?;
+        let mut usual = json!({ "text": range.source });
+        for (end, value) in [("low", range.low), ("high", range.high)] {
+            if let Some(value) = value {
+                usual[end] = quantity(value, unit, places);
+            }
+        }
+        Some(json!([usual]))
     }
 
     fn blood_pressure(&mut self, systolic: f64, diastolic: f64, day: Date) {
@@ -212,7 +230,11 @@ impl Record<'_> {
         let part = |loinc: &str, text: &str, value: f64| {
             let mut code = code(system::LOINC, loinc);
             code["text"] = json!(text);
-            json!({ "code": code, "valueQuantity": quantity(value, "mm[Hg]", 0) })
+            let mut part = json!({ "code": code, "valueQuantity": quantity(value, "mm[Hg]", 0) });
+            if let Some(usual) = self.usual_range(loinc, "mm[Hg]", 0) {
+                part["referenceRange"] = usual;
+            }
+            part
         };
         let effective = self.instant(day, 605);
         let body = json!({

@@ -92,13 +92,13 @@ pub(crate) async fn book(State(state): State<AppState>, me: Me, Path(id): InPath
     }
 }
 
-async fn sent(me: &Me, pathway: &Pathway, draft: Draft, sent: Sent) -> WebResult {
+pub(super) async fn sent(me: &Me, pathway: &Pathway, draft: Draft, sent: Sent) -> WebResult {
     draft::save(me, pathway, Draft { sent: Some(sent), held: None, ..draft }).await?;
     Ok(Reply::to(format!("/help/{}/done", pathway.id)))
 }
 
 /// What is known has changed since the person saw where the answers lead: they see it anew before anything is done.
-async fn changed(me: &Me, pathway: &Pathway, draft: Draft) -> WebResult {
+pub(super) async fn changed(me: &Me, pathway: &Pathway, draft: Draft) -> WebResult {
     let facts = draft::facts(me).await?;
     draft::save(me, pathway, Draft { facts, ..draft }).await?;
     Ok(Reply::to(format!("/help/{}/result", pathway.id))
@@ -153,6 +153,8 @@ struct Done<'a> {
     problem: &'a str,
     booking: Option<Booking>,
     request: Option<Asked>,
+    /// They go there without booking.
+    going: bool,
     advice: bool,
     outcome: Outcome,
     content: Content<'a>,
@@ -169,6 +171,7 @@ pub(crate) async fn done(State(state): State<AppState>, me: Me, Path(id): InPath
         problem: &pathway.title,
         booking: None,
         request: None,
+        going: matches!(sent, Sent::Going(_)),
         advice: false,
         outcome: Outcome::of(&pathway.assess(&draft.facts, &draft.answers)),
         content: Content::of(pathway),
@@ -180,7 +183,7 @@ pub(crate) async fn done(State(state): State<AppState>, me: Me, Path(id): InPath
             let appointment = Appointment::of(&entry.value).ok_or_else(WebError::not_found)?;
             view.booking = Some(Booking::of(&appointment, &mine.directory, mine.now));
         }
-        Sent::Asked(request) => {
+        Sent::Asked(request) | Sent::Going(request) => {
             let all = requests(&mine.record, &mine.directory, mine.now);
             let found = all.into_iter().find(|r| r.id == id_of(&request));
             view.request = Some(found.ok_or_else(WebError::not_found)?);

@@ -48,6 +48,8 @@ pub(crate) enum Sent {
     Booked(String),
     /// `ServiceRequest/…`.
     Asked(String),
+    /// `ServiceRequest/…` of a service they go to without booking.
+    Going(String),
     /// `ServiceRequest/…`: advice, kept in the record.
     Advice(String),
 }

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod draft;
+mod go;
 mod offers;
 mod question;
 mod start;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Routes {
         ("/help/{pathway}/times/{service}", get(offers::times).post(offers::hold)),
         ("/help/{pathway}/confirm", get(confirm::show).post(confirm::book)),
         ("/help/{pathway}/ask", post(confirm::ask)),
+        ("/help/{pathway}/go/{service}", post(go::go)),
         ("/help/{pathway}/advice", post(confirm::advice)),
         ("/help/{pathway}/done", get(confirm::done)),
     ]
@@ -42,7 +44,7 @@ fn pathway<'a>(state: &'a AppState, id: &str) -> WebResult<&'a Pathway> {
 }
 
 /// What the person asks, with the outcome they were shown.
-fn ask_of(me: &Me, pathway: &Pathway, draft: &Draft) -> Ask {
+fn ask_of<'a>(me: &Me, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
     let asked = pathway.asked(&draft.facts, &draft.answers);
     let answers = || asked.iter().filter_map(|question| draft.answers.get(&question.id));
     let own_words = answers().find_map(|answer| match answer {
@@ -55,7 +57,7 @@ fn ask_of(me: &Me, pathway: &Pathway, draft: &Draft) -> Ask {
     });
     Ask {
         patient_id: me.person.clone(),
-        pathway_id: pathway.id.clone(),
+        pathway,
         answers: draft.answers.clone(),
         assessment: pathway.assess(&draft.facts, &draft.answers),
         channel: Channel::Web,

@@ -3,9 +3,7 @@
 use axum::extract::{Path, State};
 use kith_contact::{document, photo};
 use kith_frontdoor::{Answer, Kind, Pathway, Question, Step};
-use kith_trust::Change;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::draft::{self, Draft};
 use super::start::{Content, next};
@@ -198,21 +196,10 @@ pub(crate) async fn photo(
     }
 }
 
-const PHOTOS: &str = "help-photo";
-
 /// Keeps the photo, once for each sending of the form.
 async fn keep_photo(me: &Me, pathway: &Pathway, jpeg: &photo::Jpeg, key: &str) -> WebResult<String> {
-    if let Some(Value::String(kept)) = me.access.recall(PHOTOS, key).await? {
-        return Ok(kept);
-    }
-    let actor = me.access.actor();
-    let now = me.access.now();
-    let mut change = Change::new("add photo");
     let title = format!("Photo: {}", pathway.title);
-    let kept = document::attach(&mut change, &me.person, jpeg, &title, (&actor.reference, &actor.name), now);
-    me.access.commit(change).await?;
-    let until = now.saturating_add(jiff::SignedDuration::from_hours(24)).ok();
-    me.access.remember(PHOTOS, key, &Value::String(kept.clone()), until).await?;
+    let (kept, _) = document::keep_once(&me.access, &me.person, jpeg, &title, key).await?;
     Ok(kept)
 }
 

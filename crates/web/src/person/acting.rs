@@ -272,10 +272,12 @@ pub(crate) async fn end(
     _: Checked<Nothing>,
 ) -> WebResult {
     let (_, proxy) = one(&me, &state, &id).await?;
-    proxy::end_proxy(&me.access, &proxy.reference).await?;
     if id_of(&proxy.who) == me.signed_in {
+        let kith = state.door.system("Kith web: ending a permission that was given up");
+        proxy::give_up(&me.access, &kith, &proxy.reference).await?;
         me.act_for_self().await?;
         return Ok(Reply::to("/acting").done("You do not act for them any more."));
     }
+    proxy::end_proxy(&me.access, &proxy.reference).await?;
     Ok(Reply::to("/acting").done("They cannot act for you any more."))
 }

@@ -1,15 +1,14 @@
 //! My details, and how I want to be reached and seen: said once, shown to everybody who needs to know.
 
 use axum::extract::State;
-use kith_contact::preferences::{
-    self, AppointmentPreference, COMMON_ACCESS_NEEDS, DayPart, LANGUAGES, Mode, language_words,
-};
-use kith_contact::{Channel, Error, Preferences, PreferencesEdit};
+use kith_contact::preferences::{Mode, language_words};
+use kith_contact::{Channel, Preferences};
 use kith_fhir::views;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Mine;
-use crate::form::{Checked, Fields, FormErrors};
+use crate::form::{Checked, FormErrors};
+use crate::preferences_form::{Choices, Sent, choices, known, part_words};
 use crate::reply::{Page, Reply, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
@@ -33,14 +32,6 @@ struct Details {
     female_clinician: bool,
     max_miles: Option<f64>,
     acting_for: Option<String>,
-}
-
-fn part_words(part: DayPart) -> &'static str {
-    match part {
-        DayPart::Morning => "In the morning",
-        DayPart::Afternoon => "In the afternoon",
-        DayPart::Evening => "In the evening, from 5pm",
-    }
 }
 
 pub(crate) async fn show(State(state): State<AppState>, me: Me) -> WebResult<Page> {
@@ -71,136 +62,30 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me) -> WebResult<Pag
 }
 
 #[derive(Serialize)]
-struct Choice {
-    value: &'static str,
-    text: String,
+struct Change {
+    #[serde(flatten)]
+    choices: Choices,
+    /// What is said now, so that the form can tell what it was filled in upon.
+    seen: String,
 }
 
-#[derive(Serialize)]
-struct Edit {
-    channels: Vec<Choice>,
-    languages: Vec<Choice>,
-    needs: Vec<Choice>,
-    modes: Vec<Choice>,
-    parts: Vec<Choice>,
-}
-
-fn choices() -> Edit {
-    let any = |text: &str| Choice { value: "any", text: text.to_owned() };
-    let mut languages = vec![Choice { value: "", text: "Not said".to_owned() }];
-    languages.extend(LANGUAGES.iter().map(|(value, text)| Choice { value, text: (*text).to_owned() }));
-    let mut modes: Vec<Choice> =
-        Mode::ALL.iter().map(|m| Choice { value: m.code(), text: m.words().to_owned() }).collect();
-    modes.push(any("I do not mind"));
-    let mut parts: Vec<Choice> =
-        DayPart::ALL.iter().map(|p| Choice { value: p.code(), text: part_words(*p).to_owned() }).collect();
-    parts.push(any("I do not mind"));
-    Edit {
-        channels: Channel::ALL.iter().map(|c| Choice { value: c.code(), text: c.words().to_owned() }).collect(),
-        languages,
-        needs: COMMON_ACCESS_NEEDS.iter().map(|need| Choice { value: need, text: (*need).to_owned() }).collect(),
-        modes,
-        parts,
-    }
-}
-
-/// What is known, as the form shows it.
-fn known(said: &Preferences) -> Fields {
-    let mut fields: Vec<(String, String)> = Vec::new();
-    let mut add = |name: &str, value: &str| fields.push((name.to_owned(), value.to_owned()));
-    if let Some(channel) = said.channel {
-        add("channel", channel.code());
-    }
-    add("language", said.language.as_deref().unwrap_or_default());
-    if said.interpreter {
-        add("interpreter", "yes");
-    }
-    let (common, own): (Vec<_>, Vec<_>) = said
-        .access_needs
-        .iter()
-        .map(|need| need.text.as_str())
-        .partition(|need| COMMON_ACCESS_NEEDS.iter().any(|c| c.eq_ignore_ascii_case(need)));
-    for need in common {
-        let listed = COMMON_ACCESS_NEEDS.iter().find(|c| c.eq_ignore_ascii_case(need)).unwrap_or(&need);
-        add("needs", listed);
-    }
-    add("other_needs", &own.join("\n"));
-    add("mode", said.appointment.mode.map_or("any", Mode::code));
-    add("part", said.appointment.when.map_or("any", DayPart::code));
-    if said.appointment.female_clinician {
-        add("female_clinician", "yes");
-    }
-    add("max_miles", &said.appointment.max_miles.map(|miles| miles.to_string()).unwrap_or_default());
-    Fields::known(fields)
+async fn form_page(state: &AppState, me: &Me) -> WebResult<(Page, Preferences)> {
+    let said = Preferences::of(&Mine::open(state, me).await?.record);
+    Ok((Page::new("person/details_change", &Change { choices: choices(), seen: said.mark() }), said))
 }
 
 pub(crate) async fn edit(State(state): State<AppState>, me: Me) -> WebResult<Page> {
-    let mine = Mine::open(&state, &me).await?;
-    let page = Page::new("person/details_change", &choices());
-    Ok(page.with_form(&known(&Preferences::of(&mine.record)), &FormErrors::new()))
+    let (page, said) = form_page(&state, &me).await?;
+    Ok(page.with_form(&known(&said), &FormErrors::new()))
 }
 
-#[derive(Deserialize)]
-pub(crate) struct Sent {
-    #[serde(default)]
-    channel: String,
-    #[serde(default)]
-    language: String,
-    #[serde(default)]
-    interpreter: String,
-    #[serde(default)]
-    needs: Vec<String>,
-    #[serde(default)]
-    other_needs: String,
-    #[serde(default)]
-    mode: String,
-    #[serde(default)]
-    part: String,
-    #[serde(default)]
-    female_clinician: String,
-    #[serde(default)]
-    max_miles: String,
-}
-
-fn read(sent: &Sent, errors: &mut FormErrors) -> PreferencesEdit {
-    let miles = sent.max_miles.trim();
-    let max_miles = if miles.is_empty() { None } else { miles.parse::<f64>().ok() };
-    if !miles.is_empty() && max_miles.is_none() {
-        errors.add("max_miles", "Enter miles as a number, like 3 or 2.5");
-    }
-    let own = sent.other_needs.lines().map(str::trim).filter(|need| !need.is_empty());
-    let language = sent.language.trim();
-    PreferencesEdit {
-        channel: Channel::from_code(&sent.channel),
-        language: (!language.is_empty()).then(|| language.to_owned()),
-        interpreter: sent.interpreter == "yes",
-        access_needs: sent.needs.iter().map(String::as_str).chain(own).map(str::to_owned).collect(),
-        appointment: AppointmentPreference {
-            mode: Mode::from_code(&sent.mode),
-            female_clinician: sent.female_clinician == "yes",
-            when: DayPart::from_code(&sent.part),
-            max_miles,
-        },
-    }
-}
-
-pub(crate) async fn save(State(_): State<AppState>, me: Me, Checked { form, fields, .. }: Checked<Sent>) -> WebResult {
-    let mut errors = FormErrors::new();
-    let edit = read(&form, &mut errors);
-    let again =
-        |errors: &FormErrors| Ok(Page::new("person/details_change", &choices()).with_form(&fields, errors).into());
-    if !errors.is_empty() {
-        return again(&errors);
-    }
-    match preferences::save(&me.access, &me.person, &edit).await {
+pub(crate) async fn save(
+    State(state): State<AppState>,
+    me: Me,
+    Checked { form, fields, .. }: Checked<Sent>,
+) -> WebResult {
+    match form.save(&me.access, &me.person).await? {
         Ok(()) => Ok(Reply::to("/details").done("Your details are saved.")),
-        Err(Error::Invalid { problems }) => {
-            for problem in problems {
-                errors
-                    .add(if problem.field == "access_needs" { "other_needs" } else { problem.field }, problem.message);
-            }
-            again(&errors)
-        }
-        Err(error) => Err(error.into()),
+        Err(errors) => Ok(form_page(&state, &me).await?.0.with_form(&fields, &errors).into()),
     }
 }

@@ -148,9 +148,8 @@ pub(crate) async fn reply(
         None => practice_team(&mine).ok_or_else(WebError::not_found)?,
     };
     let answers = thread.messages.last().map(|m| m.reference.clone());
-    let due = send_once(
-        &me,
-        &key.to_string(),
+    let sent = message::send_to_team_once(
+        &me.access,
         &ToTeam {
             patient: me.person.clone(),
             team,
@@ -160,23 +159,16 @@ pub(crate) async fn reply(
             about: Vec::new(),
             channel: Channel::Web,
         },
+        &key.to_string(),
     )
     .await?;
-    Ok(Reply::to(format!("/care/messages/{id}")).done(sent_words(due, &mine)))
+    Ok(Reply::to(format!("/care/messages/{id}")).done(sent_words(sent.due, &mine)))
 }
 
 fn sent_words(due: Option<jiff::Timestamp>, mine: &Mine) -> String {
     match due {
         Some(due) => format!("Your message is sent. You should have an answer by {}.", time::by_words(due, mine.now)),
         None => "Your message is sent.".to_owned(),
-    }
-}
-
-/// Sends, unless this very form was sent before.
-async fn send_once(me: &Me, key: &str, message: &ToTeam) -> WebResult<Option<jiff::Timestamp>> {
-    match message::send_to_team_once(&me.access, message, key).await {
-        Ok(sent) => Ok(sent.and_then(|sent| sent.due)),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -251,9 +243,8 @@ pub(crate) async fn send(
         let view = New { teams, longest: MAX_TEXT };
         return Ok(Page::new("person/message_new", &view).with_form(&fields, &errors).into());
     }
-    let due = send_once(
-        &me,
-        &key.to_string(),
+    let sent = message::send_to_team_once(
+        &me.access,
         &ToTeam {
             patient: me.person.clone(),
             team: reference("HealthcareService", &form.team)?,
@@ -263,7 +254,8 @@ pub(crate) async fn send(
             about: Vec::new(),
             channel: Channel::Web,
         },
+        &key.to_string(),
     )
     .await?;
-    Ok(Reply::to("/care/messages").done(sent_words(due, &mine)))
+    Ok(Reply::to("/care/messages").done(sent_words(sent.due, &mine)))
 }

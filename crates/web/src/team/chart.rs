@@ -49,6 +49,8 @@ pub(super) struct Can {
     pub book: bool,
     /// Nothing clinical is seen, and a clinician may say that it cannot wait.
     pub claim_emergency: bool,
+    /// How they are reached and seen, and who acts for them.
+    pub change_details: bool,
 }
 
 /// What every page of a record shows.
@@ -110,6 +112,7 @@ impl Chart {
             write_clinical: access.may(id, Action::Write, DataKind::Clinical).await?,
             message: access.may(id, Action::Write, DataKind::Correspondence).await?,
             book: access.may(id, Action::Book, DataKind::Administrative).await?,
+            change_details: access.may(id, Action::Write, DataKind::Demographics).await?,
         };
         let (since, first_look) = look(&access, id, now).await?;
         Ok(Self { access, record, directory, now, can, since, first_look })
@@ -160,13 +163,7 @@ impl Chart {
             nhs_number: seen.as_ref().and_then(views::Patient::nhs_number).map(|n| n.as_str().to_owned()),
             allergy_state,
             allergies,
-            // An interpreter is said beside the language.
-            access_needs: preferences
-                .access_needs
-                .into_iter()
-                .map(|need| need.text)
-                .filter(|need| !(preferences.interpreter && need.starts_with("Interpreter")))
-                .collect(),
+            access_needs: preferences.access_needs.into_iter().map(|need| need.text).collect(),
             language: preferences.language.as_deref().map(language_words).map(str::to_owned),
             interpreter: preferences.interpreter,
             proxies,

@@ -82,6 +82,38 @@ pub(super) async fn complete(
     }
 }
 
+pub(super) async fn ask_call_off(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path(id): Path<String>,
+) -> WebResult<Page> {
+    let open = Open::read(&state, &staff, &id).await?;
+    Ok(Page::new("team/call_off", &view(&open)))
+}
+
+pub(super) async fn call_off(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path(id): Path<String>,
+    Checked { form, fields, .. }: Checked<Returned>,
+) -> WebResult {
+    let open = Open::read(&state, &staff, &id).await?;
+    let mut errors = FormErrors::new();
+    errors.required("reason", &form.reason, "Write why it is not needed any more");
+    too_long(&mut errors, "reason", &form.reason);
+    if errors.is_empty() {
+        let reason = Outcome { to_person: form.reason.clone(), to_referrer: String::new() };
+        match kith_handover::call_off(&staff.access, &open.work.reference, &reason).await {
+            Ok(()) => return Ok(Reply::to(format!("/team/work/{id}")).done("Called off.")),
+            Err(Error::Step(refusal)) => {
+                errors.add("reason", format!("{refusal} What you wrote is still here, and was not sent."));
+            }
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    Ok(Page::new("team/call_off", &view(&open)).with_form(&fields, &errors).into())
+}
+
 pub(super) async fn ask_return(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
     let open = Open::read(&state, &staff, &id).await?;
     Ok(Page::new("team/return", &view(&open)))

@@ -86,7 +86,8 @@ pub(super) async fn claim(
         let claim = Claim { alert, reason, written: form.written.clone() };
         match kith_contact::emergency::claim(&staff.access, &id, &claim).await {
             Ok(_) => {
-                let words = "The record is open to you for one hour. The privacy officer and the person have been told.";
+                let words =
+                    "The record is open to you for one hour. The privacy officer and the person have been told.";
                 return Ok(Reply::to(format!("/team/people/{id}")).done(words));
             }
             Err(kith_contact::Error::Door(Error::Invalid { problems })) => {

@@ -4,17 +4,18 @@
 use axum::extract::{Path, Query, State};
 use jiff::SignedDuration;
 use kith_contact::preferences::{self, LANGUAGES};
-use kith_contact::{Preferences, time};
+use kith_contact::{Preferences, document, photo, time};
 use kith_directory::{distance, words};
 use kith_frontdoor::{
-    Answer, Answers, Ask, Assessment, Channel, Error, Facts, Kind, Offer, Pathway, Question, Step, Urgency, service,
+    Answer, Answers, Ask, Assessment, Channel, Error, Facts, Kind, Offer, Pathway, Photo, Question, Step, Urgency,
+    service,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::chart::{Chart, Frame};
 use super::{Choice, id_of, reference};
-use crate::form::{Checked, Fields, FormErrors};
+use crate::form::{Checked, CheckedUpload, Fields, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
@@ -221,6 +222,7 @@ struct Outcome {
 
 #[derive(Serialize)]
 struct Offered {
+    id: String,
     name: String,
     kind: String,
     away: Option<String>,
@@ -240,6 +242,7 @@ fn offered(offer: &Offer, now: jiff::Timestamp) -> Offered {
         Choice::new(id_of(&slot.slot_ref), format!("{}{who}{how}", words::when(slot.start, now)))
     });
     Offered {
+        id: offer.service_id.clone(),
         name: offer.service_name.clone(),
         kind: offer.kind_words.clone(),
         away: offer.distance_miles.map(|miles| format!("{} away", distance::words(miles))),
@@ -404,35 +407,88 @@ pub(super) async fn answer(
     let Some(mut draft) = recall(&chart, pathway).await? else { return Ok(Reply::to(chart.path("/help"))) };
     let Some(question) = pathway.question(&form.question) else { return Ok(Reply::to(here)) };
     let sent: Vec<&str> = match question.kind {
-        // Photos come from the person's own phone; a reference typed in here is not one.
+        // A photo is sent as a file; a reference typed in here is not one.
         Kind::Photo => Vec::new(),
         _ => form.answer.iter().map(String::as_str).collect(),
     };
+    let again = |error: String| wrong(&chart, pathway, &draft, question, &fields, error);
     match question.read(&sent) {
         Ok(answer) => {
             draft.answers.insert(&question.id, answer);
-            if let Some(flag) = stopped_by(pathway, &draft) {
-                // Whatever goes wrong with this must not keep staff from reading out what to do.
-                match service::stopped(&chart.access, &ask_of(&chart, pathway, &draft), &flag).await {
-                    Ok(recorded) => draft.checks = Some(recorded.owner.name),
-                    Err(error) => tracing::error!(%error, "an emergency stop could not be recorded"),
-                }
-            }
-            keep(&chart, pathway, &draft).await?;
+            answered_so_far(&chart, pathway, &mut draft).await?;
             Ok(Reply::to(here))
         }
-        Err(error) => {
-            let mut errors = FormErrors::new();
-            errors.add("answer", error.problem.to_string());
-            let view = view(&chart, pathway, &draft, Some(&question.id)).await?;
-            Ok(Page::new("team/help_ask", &view).with_form(&fields, &errors).into())
+        Err(error) => again(error.problem.to_string()).await,
+    }
+}
+
+/// The question again, with what is wrong with its answer.
+async fn wrong(
+    chart: &Chart,
+    pathway: &Pathway,
+    draft: &Draft,
+    question: &Question,
+    fields: &Fields,
+    error: String,
+) -> WebResult {
+    let mut errors = FormErrors::new();
+    errors.add("answer", error);
+    let view = view(chart, pathway, draft, Some(&question.id)).await?;
+    Ok(Page::new("team/help_ask", &view).with_form(fields, &errors).into())
+}
+
+/// Keeps the answers, and records an emergency that they come to.
+async fn answered_so_far(chart: &Chart, pathway: &Pathway, draft: &mut Draft) -> WebResult<()> {
+    if let Some(flag) = stopped_by(pathway, draft) {
+        // Whatever goes wrong with this must not keep staff from reading out what to do.
+        match service::stopped(&chart.access, &ask_of(chart, pathway, draft), &flag).await {
+            Ok(recorded) => draft.checks = Some(recorded.owner.name),
+            Err(error) => tracing::error!(%error, "an emergency stop could not be recorded"),
         }
     }
+    keep(chart, pathway, draft).await
+}
+
+/// Takes a photo that the person sent or that was taken at the desk: written anew as any photo is, and kept in the record.
+pub(super) async fn photo(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path((id, wanted)): Path<(String, String)>,
+    CheckedUpload { key, fields, file }: CheckedUpload,
+) -> WebResult {
+    let pathway = pathway(&state, &wanted)?;
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let here = chart.path(&format!("/help/{}", pathway.id));
+    let Some(mut draft) = recall(&chart, pathway).await? else { return Ok(Reply::to(chart.path("/help"))) };
+    let asked = fields.get("question").and_then(|question| pathway.question(question));
+    let Some(question) = asked.filter(|question| question.kind == Kind::Photo) else { return Ok(Reply::to(here)) };
+    let answer = match file {
+        None => match draft.answers.get(&question.id) {
+            Some(kept @ Answer::Photo(_)) => kept.clone(),
+            _ => match question.read(&[]) {
+                Ok(skipped) => skipped,
+                Err(error) => {
+                    return wrong(&chart, pathway, &draft, question, &fields, error.problem.to_string()).await;
+                }
+            },
+        },
+        Some(file) => match photo::accept_async(file.bytes.to_vec(), file.media_type).await {
+            Ok(jpeg) => {
+                let title = format!("Photo: {}", pathway.title);
+                let kept = document::keep_once(&chart.access, chart.id(), &jpeg, &title, &key.to_string()).await?;
+                Answer::Photo(kept.0)
+            }
+            Err(problem) => return wrong(&chart, pathway, &draft, question, &fields, problem.to_string()).await,
+        },
+    };
+    draft.answers.insert(&question.id, answer);
+    answered_so_far(&chart, pathway, &mut draft).await?;
+    Ok(Reply::to(here))
 }
 
 // ── what is done about it ───────────────────────────────────────────────────────────────────────────────────────────
 
-fn ask_of(chart: &Chart, pathway: &Pathway, draft: &Draft) -> Ask {
+fn ask_of<'a>(chart: &Chart, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
     let asked = pathway.asked(&draft.facts, &draft.answers);
     let own_words = asked.iter().find_map(|question| match draft.answers.get(&question.id)? {
         Answer::Text(text) => Some(text.clone()),
@@ -440,12 +496,18 @@ fn ask_of(chart: &Chart, pathway: &Pathway, draft: &Draft) -> Ask {
     });
     Ask {
         patient_id: chart.id().to_owned(),
-        pathway_id: pathway.id.clone(),
+        pathway,
         answers: draft.answers.clone(),
         assessment: pathway.assess(&draft.facts, &draft.answers),
         channel: draft.channel,
         own_words,
-        photos: Vec::new(),
+        photos: asked
+            .iter()
+            .filter_map(|question| match draft.answers.get(&question.id)? {
+                Answer::Photo(reference) => Some(Photo::Kept(reference.clone())),
+                _ => None,
+            })
+            .collect(),
         author: Ask::author_of(&chart.access),
     }
 }
@@ -532,6 +594,30 @@ pub(super) async fn ask(
             let by = time::by_words(made.due, chart.now);
             let said = format!("{} has this and answers by {by}. Tell the person.", made.owner.name);
             Ok(Reply::to(chart.path("/care")).done(said))
+        }
+        Err(Error::Changed(_)) => changed(&chart, pathway, draft).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// They go to a service that takes people without booking, which then expects them.
+pub(super) async fn go(
+    State(state): State<AppState>,
+    staff: Staff,
+    Path((id, wanted, to)): Path<(String, String, String)>,
+    _: Checked<Nothing>,
+) -> WebResult {
+    let pathway = pathway(&state, &wanted)?;
+    let chart = Chart::open(&state, &staff, &id).await?;
+    let draft = match ready(&chart, pathway).await? {
+        Ok(draft) => draft,
+        Err(elsewhere) => return Ok(elsewhere),
+    };
+    let ask = ask_of(&chart, pathway, &draft);
+    match service::go_there(&chart.access, &chart.directory, &ask, &to, &draft.key).await {
+        Ok(made) => {
+            forget(&chart, pathway).await?;
+            Ok(Reply::to(chart.path("/care")).done(format!("{} knows that they are coming.", made.owner.name)))
         }
         Err(Error::Changed(_)) => changed(&chart, pathway, draft).await,
         Err(error) => Err(error.into()),

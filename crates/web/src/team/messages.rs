@@ -6,7 +6,7 @@ use kith_contact::{Channel, Error, time};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{Choice, id_of, note_sent, own_services, reference, sent_before};
+use super::{Choice, id_of, own_services, reference};
 use crate::form::{Checked, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Staff;
@@ -166,6 +166,11 @@ fn beside_fields(error: Error, errors: &mut FormErrors) -> WebResult<()> {
             }
             Ok(())
         }
+        // This very form was sent before with other words: they are still here, and can be sent anew.
+        Error::Door(kith_trust::Error::Conflict { .. }) => {
+            errors.add("text", "You sent this form before, with other words. To send these too, send them again");
+            Ok(())
+        }
         error => Err(error.into()),
     }
 }
@@ -176,9 +181,6 @@ pub(super) async fn reply(
     Path((id, thread)): Path<(String, String)>,
     Checked { form, fields, key }: Checked<Answer>,
 ) -> WebResult {
-    if let Some(led_to) = sent_before(&staff.access, key).await? {
-        return Ok(Reply::to(led_to));
-    }
     let chart = Chart::open(&state, &staff, &id).await?;
     let thread = find(&chart, &thread)?;
     let mut errors = FormErrors::new();
@@ -195,14 +197,13 @@ pub(super) async fn reply(
         about: Vec::new(),
         answer_by: None,
     };
-    match message::send_to_person(&chart.access, &answer).await {
+    match message::send_to_person_once(&chart.access, &answer, &key.to_string()).await {
         Ok(_) => {
             let to = if form.back.is_empty() {
                 chart.path(&format!("/messages/{}", id_of(&thread.root)))
             } else {
                 form.back.clone()
             };
-            note_sent(&staff.access, key, &to).await?;
             Ok(Reply::to(to).done("Your answer is sent."))
         }
         Err(error) => {
@@ -260,9 +261,6 @@ pub(super) async fn send(
     Path(id): Path<String>,
     Checked { form, fields, key }: Checked<Written>,
 ) -> WebResult {
-    if let Some(led_to) = sent_before(&staff.access, key).await? {
-        return Ok(Reply::to(led_to));
-    }
     let chart = Chart::open(&state, &staff, &id).await?;
     let mut errors = FormErrors::new();
     errors.required("subject", &form.subject, "Write what it is about, in a few words");
@@ -272,7 +270,7 @@ pub(super) async fn send(
         errors.add("team", "You do not work in a team that can write");
     }
     if errors.is_empty() {
-        let team = team.unwrap_or_default();
+        let (team, key) = (team.unwrap_or_default(), key.to_string());
         let sent = if form.direction == "from-person" {
             let taken_down = ToTeam {
                 patient: id.clone(),
@@ -283,7 +281,7 @@ pub(super) async fn send(
                 about: Vec::new(),
                 channel: Channel::from_code(&form.channel).unwrap_or(Channel::Phone),
             };
-            message::send_to_team(&chart.access, &taken_down).await
+            message::send_to_team_once(&chart.access, &taken_down, &key).await
         } else {
             let message = ToPerson {
                 patient: id.clone(),
@@ -294,12 +292,11 @@ pub(super) async fn send(
                 about: Vec::new(),
                 answer_by: form.answer_wanted.as_ref().map(|_| message::answer_due(chart.now)),
             };
-            message::send_to_person(&chart.access, &message).await
+            message::send_to_person_once(&chart.access, &message, &key).await
         };
         match sent {
             Ok(sent) => {
                 let to = chart.path(&format!("/messages/{}", id_of(&sent.message)));
-                note_sent(&staff.access, key, &to).await?;
                 return Ok(Reply::to(to).done("The message is sent."));
             }
             Err(error) => beside_fields(error, &mut errors)?,

@@ -7,6 +7,7 @@ mod care;
 mod chart;
 mod close;
 mod day;
+mod details;
 mod documents;
 mod emergency;
 mod find;
@@ -25,14 +26,11 @@ mod worklist;
 
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use jiff::SignedDuration;
 use kith_contact::Party;
 use kith_directory::Directory;
-use kith_fhir::json;
 use kith_handover::Refusal;
-use kith_trust::{Access, Actor};
+use kith_trust::Actor;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::reply::{WebError, WebResult};
 use crate::state::Routes;
@@ -48,6 +46,7 @@ pub(crate) fn routes() -> Routes {
         ("/team/work/{id}/start", post(work::start)),
         ("/team/work/{id}/hand-on", get(hand_on::ask).post(hand_on::hand_on)),
         ("/team/work/{id}/complete", get(close::ask_complete).post(close::complete)),
+        ("/team/work/{id}/call-off", get(close::ask_call_off).post(close::call_off)),
         ("/team/work/{id}/return", get(close::ask_return).post(close::send_back)),
         ("/team/undelivered", get(undelivered::show)),
         // A service's day
@@ -67,11 +66,15 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/documents/{document}/image", get(documents::image)),
         ("/team/people/{id}/emergency", get(emergency::ask).post(emergency::claim)),
         ("/team/people/{id}/protect/{kind}/{item}", get(protect::ask).post(protect::save)),
+        ("/team/people/{id}/details", get(details::show).post(details::save)),
+        ("/team/people/{id}/proxies/{proxy}/end", get(details::ask_end).post(details::end)),
         // What is arranged for them
         ("/team/people/{id}/care", get(care::show)),
         ("/team/people/{id}/book", get(book::show).post(book::book)),
         ("/team/people/{id}/help", get(help::choose).post(help::begin)),
         ("/team/people/{id}/help/{pathway}", get(help::show).post(help::answer)),
+        ("/team/people/{id}/help/{pathway}/photo", post(help::photo)),
+        ("/team/people/{id}/help/{pathway}/go/{service}", post(help::go)),
         ("/team/people/{id}/help/{pathway}/book", post(help::book)),
         ("/team/people/{id}/help/{pathway}/ask", post(help::ask)),
         ("/team/people/{id}/help/{pathway}/advice", post(help::advice)),
@@ -114,7 +117,7 @@ fn refused(error: kith_handover::Error) -> WebError {
     use kith_handover::Error;
     match error {
         Error::Door(door) => door.into(),
-        Error::Step(Refusal::Claimed { .. } | Refusal::Closed { .. }) | Error::Changed => {
+        Error::Step(Refusal::Claimed { .. } | Refusal::Closed { .. }) | Error::Changed | Error::SentBefore => {
             WebError::conflict(error.to_string()).kept("Nothing was changed.").next("Go to the worklist", "/team")
         }
         Error::Step(_) | Error::Invalid { .. } => WebError::new(
@@ -201,18 +204,4 @@ fn channel_words(code: &str) -> &str {
         "practice" => "by a professional",
         other => other,
     }
-}
-
-const SENT: &str = "team-sent";
-
-/// Where a form that has been sent already led; sent twice it leads there again and does nothing.
-async fn sent_before(access: &Access, key: Uuid) -> WebResult<Option<String>> {
-    let kept = access.recall(SENT, &key.to_string()).await?;
-    Ok(kept.and_then(|value| value.as_str().map(str::to_owned)))
-}
-
-/// Keeps for a day where a form led.
-async fn note_sent(access: &Access, key: Uuid, led_to: &str) -> WebResult<()> {
-    let until = access.now().saturating_add(SignedDuration::from_hours(24)).ok();
-    Ok(access.remember(SENT, &key.to_string(), &json!(led_to), until).await?)
 }

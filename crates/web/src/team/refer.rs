@@ -5,7 +5,7 @@ use kith_handover::{Error, ReferralRequest, RequestKind, Urgency};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{Choice, Group, id_of, note_sent, optional, own_services, refused, sent_before, services_by_kind};
+use super::{Choice, Group, id_of, optional, own_services, refused, services_by_kind};
 use crate::form::{Checked, FormErrors};
 use crate::record_view;
 use crate::reply::{Page, Reply, WebError, WebResult};
@@ -105,9 +105,6 @@ pub(super) async fn refer(
     Path(id): Path<String>,
     Checked { form, fields, key }: Checked<Form>,
 ) -> WebResult {
-    if let Some(led_to) = sent_before(&staff.access, key).await? {
-        return Ok(Reply::to(led_to).done("Sent."));
-    }
     let chart = Chart::open(&state, &staff, &id).await?;
     may_refer(&chart)?;
     let view = view(&chart, &form.request)?;
@@ -161,14 +158,14 @@ pub(super) async fn refer(
                 .collect(),
             transfer_of_responsibility: kind == RequestKind::Referral && form.transfer.is_some(),
         };
-        match kith_handover::refer(&staff.access, &asked).await {
+        match kith_handover::refer_once(&staff.access, &asked, &key.to_string()).await {
             Ok(made) => {
-                let to = chart.path("/care");
-                note_sent(&staff.access, key, &to).await?;
                 tracing::debug!(task = id_of(&made.task), "referred");
-                return Ok(Reply::to(to).done(format!("Sent to {}. The person has been told.", team.name)));
+                return Ok(
+                    Reply::to(chart.path("/care")).done(format!("Sent to {}. The person has been told.", team.name))
+                );
             }
-            Err(Error::Step(refusal)) => errors.add("question", refusal.to_string()),
+            Err(error @ (Error::Step(_) | Error::SentBefore)) => errors.add("question", error.to_string()),
             Err(Error::Invalid { message, .. }) => errors.add("attachments", message),
             Err(error) => return Err(refused(error)),
         }

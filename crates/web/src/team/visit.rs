@@ -10,7 +10,7 @@ use kith_handover::{Error, Refusal};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{Choice, Group, note_sent, optional, own_services, refused, sent_before, services_by_kind};
+use super::{Choice, Group, optional, own_services, refused, services_by_kind};
 use crate::form::{Checked, Fields, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Staff;
@@ -254,9 +254,6 @@ pub(super) async fn record(
     Path(id): Path<String>,
     Checked { form, fields, key }: Checked<Form>,
 ) -> WebResult {
-    if let Some(led_to) = sent_before(&staff.access, key).await? {
-        return Ok(Reply::to(led_to).done("The visit is written down."));
-    }
     let chart = Chart::open(&state, &staff, &id).await?;
     may_write(&chart)?;
     let about = About { appointment: form.appointment.clone(), task: form.task.clone() };
@@ -266,16 +263,14 @@ pub(super) async fn record(
         Ok(note) => note,
         Err(errors) => return again(&errors),
     };
-    match kith_handover::record_encounter(&staff.access, &note).await {
+    match kith_handover::record_encounter_once(&staff.access, &note, &key.to_string()).await {
         Ok(recorded) => {
-            let to = chart.path("");
-            note_sent(&staff.access, key, &to).await?;
             let said = if recorded.told_practice.is_some() {
                 "The visit is written down. The person and their practice have been told."
             } else {
                 "The visit is written down. The person has been told."
             };
-            Ok(Reply::to(to).done(said))
+            Ok(Reply::to(chart.path("")).done(said))
         }
         // What was typed must not be lost because something else moved on.
         Err(error @ (Error::Changed | Error::Step(_) | Error::Invalid { .. })) => {

@@ -218,10 +218,22 @@ impl Browser {
 
     /// Sends a photo with the form on this page.
     pub async fn upload(&mut self, action: &str, media_type: &str, bytes: &[u8]) -> &Answer {
+        self.upload_with(action, &[], media_type, bytes).await
+    }
+
+    /// Sends a photo with the form on this page, and other fields of it.
+    pub async fn upload_with(
+        &mut self,
+        action: &str,
+        fields: &[(&str, &str)],
+        media_type: &str,
+        bytes: &[u8],
+    ) -> &Answer {
         let token = self.page.hidden(action, "_csrf");
         let key = self.page.hidden(action, "_key");
         let mut body = Vec::new();
-        for (name, value) in [("_csrf", token), ("_key", key)] {
+        let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        for (name, value) in [("_csrf", token), ("_key", key)].into_iter().chain(fields) {
             body.extend(format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
         }
         let head = "--XX\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"../../<script>.jpg\"\r\n";

@@ -26,7 +26,7 @@ pub(super) async fn answer(
     channel: Channel,
     own_words: &str,
     jpeg: Option<photo::Jpeg>,
-) -> anyhow::Result<(Ask, Vec<Said>)> {
+) -> anyhow::Result<(Ask<'static>, Vec<Said>)> {
     let facts = service::facts(access, patient).await?;
     let pathway = Pathways::built_in().get(pathway_id).with_context(|| format!("there is no pathway {pathway_id}"))?;
     if !pathway.audience.suits(&facts) {
@@ -58,7 +58,7 @@ pub(super) async fn answer(
     let author = Party::new(&access.actor().reference, &access.actor().name);
     let ask = Ask {
         patient_id: patient.to_owned(),
-        pathway_id: pathway_id.to_owned(),
+        pathway,
         answers,
         assessment,
         channel,
@@ -108,7 +108,7 @@ impl Help {
 
 impl Story {
     /// Tells where the answers led, and why.
-    pub(super) fn tell_disposition(&mut self, ask: &Ask) {
+    pub(super) fn tell_disposition(&mut self, ask: &Ask<'_>) {
         let disposition = &ask.assessment.disposition;
         self.say(&format!("Kith says: {}", disposition.title));
         for reason in disposition.reasons.iter().take(2) {
@@ -126,7 +126,7 @@ impl Story {
     }
 
     /// The offers for an ask, told with their reasons; each must have some, and there must always be a way on.
-    pub(super) async fn tell_offers(&mut self, access: &Access, ask: &Ask) -> anyhow::Result<Vec<Offer>> {
+    pub(super) async fn tell_offers(&mut self, access: &Access, ask: &Ask<'_>) -> anyhow::Result<Vec<Offer>> {
         let found = service::offers(access, &self.directory, &ask.patient_id, &ask.assessment).await?;
         for offer in found.offers.iter().take(3) {
             let first = offer.slots.first().map(|slot| format!(" First free: {}.", self.when(slot.start)));
@@ -156,7 +156,7 @@ impl Story {
     pub(super) async fn get_help(
         &mut self,
         access: &Access,
-        ask: &Ask,
+        ask: &Ask<'_>,
         form: &str,
         at_home: bool,
     ) -> anyhow::Result<Help> {

@@ -2,9 +2,12 @@
 //! through the same doors as the pages; every promise on the way is looked into, and a broken one ends in failure.
 
 mod asked;
+mod calls;
 mod day;
 mod people;
 mod seen;
+mod throat;
+mod visits;
 
 use std::process::ExitCode;
 use std::sync::Arc;

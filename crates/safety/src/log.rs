@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::matrix;
+use crate::matrix;
 
+/// The hazard log.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -14,6 +15,7 @@ pub struct Log {
     pub hazard: Vec<Hazard>,
 }
 
+/// What could harm a person, and what holds it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hazard {
@@ -37,9 +39,13 @@ pub struct Hazard {
     pub accepted_because: Option<String>,
     /// What the organisation that deploys Kith must do (DCB0160), where software alone cannot hold the hazard.
     pub for_deployers: Option<String>,
+    /// What the makers still mean to do about it, each in a sentence.
+    #[serde(default)]
+    pub actions: Vec<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// How bad, and how likely that the harm comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {
     /// 1 minor, 2 significant, 3 considerable, 4 major, 5 catastrophic.
@@ -49,11 +55,13 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// 1 to 5 by the matrix of DCB0129; `None` where severity or likelihood is out of range.
     pub fn risk(&self) -> Option<u8> {
         matrix::risk(self.severity, self.likelihood)
     }
 }
 
+/// What holds a hazard, and the tests that prove that it does.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
@@ -61,6 +69,7 @@ pub struct Control {
     pub tests: Vec<String>,
 }
 
+/// Where the work on a hazard stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -75,6 +84,7 @@ pub enum Status {
 }
 
 impl Status {
+    /// As written in the log.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -85,7 +95,27 @@ impl Status {
     }
 }
 
+const BUILT_IN: &str = include_str!("../../../docs/safety/hazards.toml");
+
 impl Log {
+    /// The log of this version of Kith. A test proves that it reads.
+    pub fn built_in() -> Self {
+        Self::parse(BUILT_IN).expect("the log in the binary was read by the tests")
+    }
+
+    /// A hazard by its id.
+    pub fn hazard(&self, id: &str) -> Option<&Hazard> {
+        self.hazard.iter().find(|hazard| hazard.id == id)
+    }
+
+    /// Highest risk after the controls first, then highest before them, then by id.
+    pub fn by_risk(&self) -> Vec<&Hazard> {
+        let mut all: Vec<&Hazard> = self.hazard.iter().collect();
+        all.sort_by_key(|h| (std::cmp::Reverse((h.after.risk(), h.before.risk(), h.after.severity)), h.id.as_str()));
+        all
+    }
+
+    /// Reads the text of a log. An unknown or missing field is an error.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -126,6 +156,12 @@ impl Hazard {
             }
             _ => faults.push("severity and likelihood are each 1 to 5".to_owned()),
         }
+        if self.after.severity > self.before.severity {
+            faults.push("controls do not make a harm worse: the severity after is higher than before".to_owned());
+        }
+        if self.actions.iter().any(|action| action.trim().is_empty()) {
+            faults.push("an action says what will be done".to_owned());
+        }
         if self.controls.is_empty() && self.status != Status::Closed {
             faults.push("a hazard that can arise has a control".to_owned());
         }
@@ -163,6 +199,7 @@ mod tests {
             controls: vec![Control { text: "t".into(), tests: vec!["a::b".into()] }],
             accepted_because: None,
             for_deployers: None,
+            actions: Vec::new(),
         };
         change(&mut hazard);
         hazard.faults()
@@ -193,6 +230,17 @@ mod tests {
             h.accepted_because = Some("a person may still choose to wait".into());
         });
         assert_eq!(explained, Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_log_in_the_binary_reads_and_every_hazard_in_it_is_whole() {
+        let log = Log::built_in();
+        assert!(log.hazard.len() >= 40, "{} hazards", log.hazard.len());
+        for hazard in &log.hazard {
+            assert_eq!(hazard.faults(), Vec::<String>::new(), "{}", hazard.id);
+        }
+        let order: Vec<_> = log.by_risk().iter().map(|h| h.after.risk()).collect();
+        assert!(order.is_sorted_by(|a, b| a >= b), "{order:?}");
     }
 
     #[test]

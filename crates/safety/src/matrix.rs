@@ -27,6 +27,24 @@ pub fn acceptability(risk: u8) -> &'static str {
     }
 }
 
+/// Severity 1 to 5: its name, and what it means for people.
+pub const SEVERITY: [(&str, &str); 5] = [
+    ("minor", "minor injury with short-term recovery, inconvenience"),
+    ("significant", "minor injury with long-term recovery, or to several people"),
+    ("considerable", "severe injury to one person, recovery expected"),
+    ("major", "death of one person, or lasting severe harm"),
+    ("catastrophic", "deaths of, or lasting severe harm to, several people"),
+];
+
+/// Likelihood 1 to 5 that the harm comes about: its name, and what it means.
+pub const LIKELIHOOD: [(&str, &str); 5] = [
+    ("very low", "negligible or nearly negligible"),
+    ("low", "could occur, in most cases will not"),
+    ("medium", "possible"),
+    ("high", "probable, in most cases"),
+    ("very high", "certain or almost certain"),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

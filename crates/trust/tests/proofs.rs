@@ -105,7 +105,10 @@ fn story(found: &Env, rules: &PolicySet, who: Option<&str>) -> String {
     let bare = |text: &str| text.split('"').nth(1).unwrap_or(text).to_owned();
     let facts: Vec<&str> = Facts::ALL
         .iter()
-        .filter(|(_, group, attr, _)| get(if group.is_empty() { &[*attr][..] } else { &[*group, *attr][..] }) == "true")
+        .filter(|(_, group, attr, _)| {
+            let path = [*group, *attr];
+            get(if group.is_empty() { &path[1..] } else { &path[..] }) == "true"
+        })
         .map(|(.., name)| *name)
         .collect();
     let uid = |uid: Option<&cedar_policy::EntityUid>| uid.map_or("?".to_owned(), |u| u.id().unescaped().to_owned());

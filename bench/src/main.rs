@@ -5,6 +5,7 @@
 //! server never has the machine to itself. `docs/performance.md` keeps what was measured and what the limits are.
 
 mod access;
+mod audit;
 mod browser;
 mod bundles;
 mod journey;
@@ -49,6 +50,7 @@ struct Args {
 enum Part {
     Access,
     Import,
+    Audit,
     Demo,
     Record,
     Journey,
@@ -86,6 +88,9 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     if wanted(Part::Import) {
         measures::import(&mut table, &kith, folder.path(), &size)?;
+    }
+    if wanted(Part::Audit) {
+        audit::verify(&mut table, &kith, folder.path(), if args.quick { 20_000 } else { 1_000_000 })?;
     }
     if [Part::Demo, Part::Record, Part::Journey].into_iter().any(wanted) {
         let neighbourhood = measures::prepare(&mut table, &kith, folder.path(), &size, args.prepared.as_deref())?;

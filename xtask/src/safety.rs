@@ -118,6 +118,8 @@ impl<'a> KnownTests<'a> {
                 let package = match path.split('/').collect::<Vec<_>>().as_slice() {
                     ["crates", "kith", ..] => "kith".to_owned(),
                     ["crates", room, ..] => format!("kith_{room}"),
+                    // Tests of the whole program stand beside the crates and are run as the binary's.
+                    ["tests", ..] => "kith".to_owned(),
                     [folder, ..] => (*folder).to_owned(),
                     [] => continue,
                 };

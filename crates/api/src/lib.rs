@@ -23,6 +23,7 @@ mod state;
 
 use std::time::Duration;
 
+pub use fhir::audit_event::event as audit_event;
 pub use router::{guarded_paths, router};
 
 /// How the machine door behaves.

@@ -41,6 +41,12 @@ pub struct Global {
     /// Wait for the disk at every commit.
     #[arg(long, global = true, value_name = "BOOL", env = "KITH_DURABLE", hide = true)]
     pub durable: Option<bool>,
+    /// Folder of key files.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_KEYS", hide = true)]
+    pub keys: Option<PathBuf>,
+    /// Folder of the signed checkpoints of the audit chain.
+    #[arg(long, global = true, value_name = "DIR", env = "KITH_CHECKPOINTS", hide = true)]
+    pub checkpoints: Option<PathBuf>,
     /// What is logged.
     #[arg(long, global = true, value_name = "FILTER", env = "KITH_LOG", hide = true)]
     pub log: Option<String>,
@@ -66,6 +72,25 @@ pub enum Command {
     Audit {
         #[command(subcommand)]
         command: Audit,
+    },
+    /// The keys that seal attachments and sign the audit
+    Keys {
+        #[command(subcommand)]
+        command: Keys,
+    },
+    /// Write a copy of one person's record: a page to read and a FHIR Bundle to import, in a ZIP file
+    SubjectAccess {
+        /// NHS number of the person
+        #[arg(value_name = "NHS-NUMBER")]
+        nhs_number: String,
+        /// File to write [default: record-DATE.zip here]
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+    /// Keep records as long as the schedule says, and no longer
+    Retention {
+        #[command(subcommand)]
+        command: Retention,
     },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
@@ -142,11 +167,31 @@ pub struct Export {
 
 #[derive(Subcommand)]
 pub enum Audit {
-    /// Walk the chain: finds any altered, missing or reordered entry and names the first
+    /// Walk the chain and its signed checkpoints: finds any altered, missing or reordered entry and names the first
     Verify {
+        /// Also hold the chain against a copy of the checkpoints kept elsewhere
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Sign where the chain stands now, outside the database
+    Checkpoint,
+    /// Print entries as FHIR R4 AuditEvents, one JSON object a line, oldest first
+    Export {
+        /// After this sequence number
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// Of one person (a Patient id)
+        #[arg(long, value_name = "ID")]
+        person: Option<String>,
+        /// From this moment (2026-11-21T00:00:00Z)
+        #[arg(long, value_name = "TIME")]
+        from: Option<jiff::Timestamp>,
+        /// Before this moment
+        #[arg(long, value_name = "TIME")]
+        until: Option<jiff::Timestamp>,
     },
     /// Print entries as JSON lines, oldest first, without names
     List {
@@ -157,6 +202,66 @@ pub enum Audit {
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
+}
+
+#[derive(Subcommand)]
+pub enum Retention {
+    /// What is due for erasure or review today, and what is held
+    Report {
+        /// Print each item as JSON, one object a line, with its person and rule
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase what is due; without --erase, only say what would be
+    Apply {
+        /// Erase: it cannot be undone
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Erase one person's record, or items of it, on another lawful ground
+    Erase {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+        /// These resources alone (Type/id)
+        #[arg(long, value_name = "REFERENCE")]
+        only: Vec<String>,
+        /// The ground, without personal data: "court order 123", "article 17(1)(d)"
+        #[arg(long)]
+        ground: String,
+        /// Erase: it cannot be undone
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Keep a person's record from erasure until it is released
+    Hold {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+        /// Why: the reference of a court or an inquiry
+        #[arg(long)]
+        reason: String,
+    },
+    /// End a legal hold
+    Release {
+        /// Patient id
+        #[arg(value_name = "PATIENT")]
+        person: String,
+    },
+    /// List legal holds
+    Holds,
+}
+
+#[derive(Subcommand)]
+pub enum Keys {
+    /// Master keys by name, with how many people's attachments each seals, and the public key of the audit. Never a secret
+    List {
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new master key and put every person's attachments under it, beside a running server
+    Rotate,
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use kith_trust::{KeyConfig, Secret};
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -25,7 +26,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: "KITH_DATA",
         flag: "--data DIR",
         default: "./kith-data",
-        what: "Folder of the record: the SQLite database, the audit heads, the outbox.",
+        what: "Folder of the record: the SQLite database, the notices sent, and by default keys and checkpoints.",
     },
     Setting {
         key: "listen",
@@ -47,6 +48,41 @@ pub const SETTINGS: &[Setting] = &[
         flag: "--content DIR",
         default: "built in",
         what: "Folder of pathways and vocabularies used instead of the built-in ones.",
+    },
+    Setting {
+        key: "keys",
+        variable: "KITH_KEYS",
+        flag: "--keys DIR",
+        default: "keys in the data folder",
+        what: "Folder of key files, made at the first start for its owner alone. Better on another disk than the record.",
+    },
+    Setting {
+        key: "checkpoints",
+        variable: "KITH_CHECKPOINTS",
+        flag: "--checkpoints DIR",
+        default: "the data folder",
+        what: "Folder that signed checkpoints of the audit chain are written to. Better on another machine.",
+    },
+    Setting {
+        key: "-",
+        variable: "KITH_MASTER_KEY",
+        flag: "none: a secret",
+        default: "a file in keys",
+        what: "Master key of attachments, 64 hexadecimal digits; KITH_MASTER_KEY_FILE names a file of it instead.",
+    },
+    Setting {
+        key: "-",
+        variable: "KITH_MASTER_KEY_PREVIOUS",
+        flag: "none: a secret",
+        default: "none",
+        what: "Master key used before, until `kith keys rotate` is done; KITH_MASTER_KEY_PREVIOUS_FILE likewise.",
+    },
+    Setting {
+        key: "-",
+        variable: "KITH_AUDIT_KEY",
+        flag: "none: a secret",
+        default: "a file in keys",
+        what: "Key that signs checkpoints of the audit (an Ed25519 seed, 64 hexadecimal digits); KITH_AUDIT_KEY_FILE likewise.",
     },
     Setting {
         key: "tls",
@@ -79,6 +115,8 @@ struct File {
     listen: Option<String>,
     agreements: Option<PathBuf>,
     content: Option<PathBuf>,
+    keys: Option<PathBuf>,
+    checkpoints: Option<PathBuf>,
     tls: Option<bool>,
     durable: Option<bool>,
     log: Option<String>,
@@ -91,6 +129,9 @@ pub struct Config {
     pub listen: SocketAddr,
     pub agreements: Option<PathBuf>,
     pub content: Option<PathBuf>,
+    /// Where secrets come from; shows nothing of them.
+    pub keys: KeyConfig,
+    pub checkpoints: Option<PathBuf>,
     pub tls: bool,
     pub durable: bool,
     pub log: String,
@@ -113,11 +154,31 @@ impl Config {
                 .with_context(|| "listen must be an address and a port, such as 127.0.0.1:8080".to_owned())?,
             agreements: global.agreements.clone().or(file.agreements),
             content: global.content.clone().or(file.content),
+            keys: KeyConfig {
+                folder: global.keys.clone().or(file.keys),
+                signing: secret("KITH_AUDIT_KEY")?,
+                master: secret("KITH_MASTER_KEY")?,
+                previous: secret("KITH_MASTER_KEY_PREVIOUS")?.into_iter().collect(),
+            },
+            checkpoints: global.checkpoints.clone().or(file.checkpoints),
             tls: global.tls || file.tls.unwrap_or(false),
             durable: global.durable.or(file.durable).unwrap_or(true),
             log: global.log.clone().or(file.log).unwrap_or_else(|| "warn,kith=info".to_owned()),
         })
     }
+}
+
+/// A secret from the environment, or from the file that `<name>_FILE` names. It is not a flag: other users of the machine see
+/// the arguments of every process. No error shows any of it.
+fn secret(name: &str) -> anyhow::Result<Option<Secret>> {
+    let text = match (std::env::var_os(name), std::env::var_os(format!("{name}_FILE"))) {
+        (Some(_), Some(_)) => bail!("give {name} or {name}_FILE, not both"),
+        (Some(text), None) => text.into_string().map_err(|_| anyhow::anyhow!("{name} is not text"))?,
+        (None, Some(path)) => std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read the file that {name}_FILE names, {}", Path::new(&path).display()))?,
+        (None, None) => return Ok(None),
+    };
+    Secret::parse(&text).map(Some).map_err(|_| anyhow::anyhow!("{name} must have 64 hexadecimal digits"))
 }
 
 fn read(path: &Path) -> anyhow::Result<File> {

@@ -55,6 +55,8 @@ pub fn key_id(key: &[u8]) -> Result<String, StoreError> {
 /// what that costs. See `docs/decisions/0004-store-layout.md`.
 static DICTIONARY: &[u8] = include_bytes!("../dict/fhir-1.zdict");
 const PLAIN: u8 = 0;
+/// An encoded body sealed with a person's key: see `sqlite/vault.rs`.
+pub(crate) const SEALED: u8 = 3;
 const ZSTD_DICT_1: u8 = 2;
 /// Bodies are refused above this on the way in; it also bounds what a damaged row can make us allocate.
 pub const MAX_BODY: usize = 64 << 20;

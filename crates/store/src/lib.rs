@@ -7,8 +7,10 @@
 //! What is kept, and why so, stands in `docs/decisions/0004-store-layout.md`: bytes are the record (canonical JSON,
 //! compressed, hashed, append-only versions); the person is the physical key; two ways to search.
 
+pub mod checkpoint;
 pub mod codec;
 pub mod index;
+pub mod keys;
 mod model;
 mod prepare;
 pub mod sqlite;
@@ -18,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 
 pub use model::{
-    AuditDraft, AuditEntry, AuditFields, Batch, Expect, Found, Job, KeyValue, Link, NewJob, NewMessage, Occupancy,
-    Origin, OutboxMessage, Person, Receipt, Settle, StoreError, Stored, Write,
+    AuditDraft, AuditEntry, AuditFields, AuditFound, AuditQuery, Batch, Erased, Erasure, Expect, Found, Job, KeyValue,
+    Link, NewJob, NewMessage, Occupancy, Origin, OutboxMessage, Person, Receipt, Settle, StoreError, Stored, Write,
 };
 pub use prepare::{PrepareError, Prepared};
 
@@ -69,8 +71,24 @@ pub trait Store: Send + Sync + 'static {
     async fn audit_of(&self, patient: &str, before: Option<i64>, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
     /// Audit entries in order after a sequence number.
     async fn audit_after(&self, seq: i64, limit: usize) -> Result<Vec<AuditEntry>, StoreError>;
-    /// Walks the whole chain.
-    async fn verify_audit(&self) -> Result<AuditReport, StoreError>;
+    /// Entries that fit, newest first; a bounded stretch of the chain is looked through at once.
+    async fn audit_search(&self, query: &AuditQuery) -> Result<AuditFound, StoreError>;
+    /// Walks the whole chain and holds it against the signed checkpoints; against a copy of them kept elsewhere too, if
+    /// given.
+    async fn verify_audit(&self, against: Option<&std::path::Path>) -> Result<AuditReport, StoreError>;
+    /// Signs where the chain stands now, outside the database.
+    async fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// Erases the content of a person's record, or of some of it, with the audit entry of the erasure. What was there,
+    /// when and by whom stays known; [`Store::check`] holds after.
+    async fn erase(&self, erasure: Erasure, batch: Batch) -> Result<Erased, StoreError>;
+    /// The public key that checks the signatures of checkpoints, in hexadecimal.
+    fn verify_key(&self) -> String;
+    /// Master keys that seal attachments, with how many people's keys each wraps; the one in use last.
+    async fn master_keys(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    /// Makes a new master key where keys are files, and wraps every person's key anew under the newest; gives how many.
+    /// Reads and writes go on meanwhile.
+    async fn rotate_keys(&self) -> Result<u64, StoreError>;
 
     /// Takes waiting messages of a topic; they come back after `lease` unless settled.
     async fn take_outbox(
@@ -119,8 +137,14 @@ pub struct AuditReport {
     pub entries: u64,
     /// Sequence number of the newest entry.
     pub head: i64,
-    /// The first break in the chain, in words; `None` when it is whole.
+    /// The first break in the chain or its checkpoints, in words; `None` when all is whole.
     pub broken: Option<String>,
+    /// Signed checkpoints that were checked.
+    pub checkpoints: u64,
+    /// The newest entry a checkpoint vouches for.
+    pub signed_to: i64,
+    /// The public key checkpoints are signed with now, in hexadecimal.
+    pub key: String,
 }
 
 /// What [`Store::check`] found.
@@ -132,6 +156,8 @@ pub struct CheckReport {
     /// Live resources by type.
     pub by_type: std::collections::BTreeMap<String, u64>,
     pub audit_entries: u64,
+    /// Resources whose content was erased by law or by the retention schedule.
+    pub erased: u64,
     /// Each broken invariant in words, with the resource's reference; capped at 100.
     pub problems: Vec<String>,
     /// How many there were in all.

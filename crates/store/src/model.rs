@@ -172,7 +172,8 @@ pub struct AuditFields {
     /// How many resources were read or written.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub count: u64,
-    /// SHA-256 (hex) over the content hashes of all versions written, in ascending order of the hashes.
+    /// Of a write: SHA-256 (hex) over the content hashes of all versions written, in ascending order of the hashes.
+    /// Of a list that was read: SHA-256 (hex) over the ids of the people in it, each once, in order, a line each.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub digest: String,
 }
@@ -201,6 +202,49 @@ pub struct AuditEntry {
     pub origin: Arc<Origin>,
     pub fields: AuditFields,
     pub hash: [u8; 32],
+}
+
+/// What to look for in the audit chain. What is left out does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct AuditQuery {
+    /// A Patient id.
+    pub person: Option<String>,
+    /// `Practitioner/…`, `Patient/…` or `Device/…`.
+    pub actor: Option<String>,
+    /// `open`, `refused`, …
+    pub action: Option<String>,
+    /// Text within the reason, what decided or the purpose; case does not matter.
+    pub text: Option<String>,
+    /// From this moment, and before that one.
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Before this sequence number: where the page before ended.
+    pub before: Option<i64>,
+    /// Entries given at most.
+    pub limit: usize,
+}
+
+/// Entries found, newest first.
+#[derive(Debug, Clone)]
+pub struct AuditFound {
+    pub entries: Vec<AuditEntry>,
+    /// There may be more before this sequence number: what was looked through at once is bounded.
+    pub next: Option<i64>,
+}
+
+/// What to erase of one person.
+#[derive(Debug, Clone)]
+pub struct Erasure {
+    pub patient: String,
+    /// These resources alone; the whole record if `None`.
+    pub only: Option<Vec<String>>,
+}
+
+/// What an erasure came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    pub resources: u64,
+    pub versions: u64,
 }
 
 /// Everything one act writes: all of it or nothing.
@@ -299,6 +343,9 @@ pub enum StoreError {
     Full,
     #[error("the store is closing")]
     Closed,
+    /// A secret is missing, wrong or cannot be read. The words never hold a secret.
+    #[error("keys: {0}")]
+    Key(String),
     #[error("the stored data is damaged: {0}")]
     Damaged(String),
     #[error("storage failed: {0}")]

@@ -17,6 +17,8 @@ pub struct Prepared {
     pub patient: Option<Arc<str>>,
     pub(crate) hash: [u8; 32],
     pub(crate) body: Vec<u8>,
+    /// It carries the bytes of a photo, a letter or a file: sealed at rest.
+    pub(crate) attached: bool,
     pub(crate) rows: Vec<index::Row>,
     /// Relative references `Type/id` that must resolve.
     pub(crate) references: Vec<(u16, String)>,
@@ -52,6 +54,7 @@ impl Prepared {
         if bytes.len() > codec::MAX_BODY {
             return Err(PrepareError::Size);
         }
+        let attached = attached(kind, &bytes);
         let hash = Sha256::digest(&bytes).into();
         let rows = index::rows(kind, value);
         let mut references = Vec::new();
@@ -64,13 +67,19 @@ impl Prepared {
         });
         references.sort_unstable();
         references.dedup();
-        Ok(Self { kind, type_code, id, patient, hash, body: codec::encode_body(&bytes), rows, references })
+        Ok(Self { kind, type_code, id, patient, hash, body: codec::encode_body(&bytes), attached, rows, references })
     }
 
     /// `Type/id`.
     pub fn reference(&self) -> String {
         format!("{}/{}", self.kind, self.id)
     }
+}
+
+/// Whether a resource carries the bytes of an attachment. An Observation's `data` are sampled values (SampledData), and are
+/// protected as the rest of the record is.
+fn attached(kind: &str, bytes: &[u8]) -> bool {
+    kind != "Observation" && memchr::memmem::find(bytes, b"\"data\":\"").is_some()
 }
 
 /// A reference to a resource of ours; contained (`#…`), absolute and conditional ones are not.

@@ -11,6 +11,8 @@ use kith_store::{
     AuditDraft, AuditEntry, AuditFields, Batch, Job, KeyValue, Occupancy, OutboxMessage, Receipt, Settle, Stored,
 };
 
+use sha2::{Digest as _, Sha256};
+
 use crate::actor::{Actor, Purpose, Role};
 use crate::agreements::{Action, Answer, Explanation, Question};
 use crate::change::Change;
@@ -306,7 +308,7 @@ impl Access {
     }
 
     /// Appends one entry and waits until it is safe.
-    async fn note(&self, person: Option<Arc<str>>, fields: AuditFields) -> Result<(), Error> {
+    pub(crate) async fn note(&self, person: Option<Arc<str>>, fields: AuditFields) -> Result<(), Error> {
         let mut batch = Batch::new(self.now(), self.origin());
         batch.audit.push(AuditDraft { person, fields, covers_writes: false });
         self.inner.store.commit(batch).await?;
@@ -321,8 +323,23 @@ impl Access {
         decided_by: &str,
         hide: bool,
     ) -> Result<T, Error> {
+        self.refuse_of(patient, attempted, "", decided_by, hide).await
+    }
+
+    /// As [`Access::refuse`], naming the resource that was asked for.
+    async fn refuse_of<T>(
+        &self,
+        patient: Option<&str>,
+        attempted: &str,
+        what: &str,
+        decided_by: &str,
+        hide: bool,
+    ) -> Result<T, Error> {
         let mut fields = self.fields("refused", decided_by);
         attempted.clone_into(&mut fields.reason);
+        if !what.is_empty() {
+            fields.what.push(what.to_owned());
+        }
         self.note(patient.map(Arc::from), fields).await?;
         if hide { Err(Error::NotFound) } else { Err(Error::Refused { why: decided_by.to_owned() }) }
     }
@@ -344,7 +361,7 @@ impl Access {
         }
         let stored = self.inner.store.compartment(patient_id).await?;
         if stored.is_empty() {
-            return self.refuse(None, "open", "no such person", true).await;
+            return self.refuse_of(None, "open", &format!("Patient/{patient_id}"), "no such person", true).await;
         }
         let facts = self.context(patient_id).await?;
         // A record holds a handful of different questions; each is put once.
@@ -403,28 +420,28 @@ impl Access {
     pub async fn read(&self, reference: &str) -> Result<Entry, Error> {
         let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
         let stored = self.inner.store.read(kind, id).await?;
-        self.released(stored.into_iter().collect(), "read").await?.pop().ok_or(Error::NotFound)
+        self.released(stored.into_iter().collect(), "read", reference).await?.pop().ok_or(Error::NotFound)
     }
 
     /// One version of a resource.
     pub async fn vread(&self, reference: &str, version: u32) -> Result<Entry, Error> {
         let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
         let stored = self.inner.store.version(kind, id, version).await?;
-        self.released(stored.into_iter().collect(), "read").await?.pop().ok_or(Error::NotFound)
+        self.released(stored.into_iter().collect(), "read", reference).await?.pop().ok_or(Error::NotFound)
     }
 
     /// All versions that are not deletions, newest first.
     pub async fn history(&self, reference: &str) -> Result<Vec<Entry>, Error> {
         let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
         let stored = self.inner.store.history(kind, id).await?;
-        let entries = self.released(stored, "history").await?;
+        let entries = self.released(stored, "history", reference).await?;
         if entries.is_empty() { Err(Error::NotFound) } else { Ok(entries) }
     }
 
     /// Lets versions of one resource out if the actor may read it, and records it.
-    async fn released(&self, versions: Vec<Stored>, action: &str) -> Result<Vec<Entry>, Error> {
+    async fn released(&self, versions: Vec<Stored>, action: &str, reference: &str) -> Result<Vec<Entry>, Error> {
         let Some(first) = versions.first() else {
-            return self.refuse(None, action, "no such resource", true).await;
+            return self.refuse_of(None, action, reference, "no such resource", true).await;
         };
         let kind = versions
             .iter()
@@ -448,7 +465,7 @@ impl Access {
                 return Ok(entries);
             }
             return if self.actor.role == Role::Machine && !scope::covers(&self.actor.scopes, first.kind, Action::Read) {
-                self.refuse(None, action, "the token's scopes do not cover this", false).await
+                self.refuse_of(None, action, reference, "the token's scopes do not cover this", false).await
             } else {
                 Ok(entries)
             };
@@ -465,7 +482,7 @@ impl Access {
         let answer = self.decide(&patient, Action::Read, kind, item).await?;
         if !answer.allowed {
             let machine = self.actor.role == Role::Machine;
-            return self.refuse(Some(&patient), action, &answer.decided_by, !machine).await;
+            return self.refuse_of(Some(&patient), action, reference, &answer.decided_by, !machine).await;
         }
         let mut fields = self.fields(action, &answer.decided_by);
         fields.what = versions.iter().take(20).map(|v| format!("{}/_history/{}", v.reference(), v.version)).collect();
@@ -527,6 +544,7 @@ impl Access {
             fields.reason.clone_from(&query.resource_type);
             fields.what = entries.iter().take(20).map(Entry::reference).collect();
             fields.count = entries.len() as u64;
+            fields.digest = digest_of_people(entries.iter().filter_map(|entry| entry.person.as_deref()));
             self.note(None, fields).await?;
         }
         Ok(Page { entries, next })
@@ -588,7 +606,16 @@ impl Access {
         }
         targets.sort_unstable();
         targets.dedup();
-        Ok(self.inner.store.linked(&targets, &kind.numbers(), self.now(), after, limit.min(1000)).await?)
+        let people = self.inner.store.linked(&targets, &kind.numbers(), self.now(), after, limit.min(1000)).await?;
+        if !people.is_empty() {
+            let mut fields = self.fields("list", "people linked with the actor");
+            kind.code().clone_into(&mut fields.reason);
+            fields.what = people.iter().take(20).map(|id| format!("Patient/{id}")).collect();
+            fields.count = people.len() as u64;
+            fields.digest = digest_of_people(people.iter().map(String::as_str));
+            self.note(None, fields).await?;
+        }
+        Ok(people)
     }
 
     /// Identifies a person in front of the actor, or on the phone, by NHS number and date of birth together. Both right:
@@ -673,11 +700,12 @@ impl Access {
 
     pub(crate) async fn refuse_write<T>(
         &self,
+        what: &str,
         patient: Option<&str>,
         decided_by: &str,
         hide: bool,
     ) -> Result<T, Error> {
-        self.refuse(patient, "write", decided_by, hide).await
+        self.refuse_of(patient, "write", what, decided_by, hide).await
     }
 
     pub(crate) fn write_fields(&self, decided_by: &str, reason: &str) -> AuditFields {
@@ -767,6 +795,18 @@ impl Access {
         self.only_kith()?;
         Ok(self.inner.store.settle_job(job, outcome).await?)
     }
+}
+
+/// What an entry keeps of whose records were in a list: SHA-256 (hex) over the ids, each once, in order, a line each. Whoever
+/// has the list can prove it was this one; nobody can read it back.
+fn digest_of_people<'p>(people: impl Iterator<Item = &'p str>) -> String {
+    let people: std::collections::BTreeSet<&str> = people.collect();
+    let mut hash = Sha256::new();
+    for id in people {
+        hash.update(id.as_bytes());
+        hash.update(b"\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Key-value spaces of this module.

@@ -49,12 +49,12 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
             Wanted::Delete { reference, expect } => {
                 let (kind, id) = resource::split_reference(reference).ok_or(Error::NotFound)?;
                 let Some(person) = access.inner.store.person_of(kind, id).await? else {
-                    return access.refuse_write(None, "no such resource", true).await;
+                    return access.refuse_write(reference, None, "no such resource", true).await;
                 };
                 let kind = resource::type_code(kind).and_then(resource::type_name).ok_or(Error::NotFound)?;
                 if kind == "Patient" && !matches!(access.actor().role, Role::System | Role::Machine) {
                     let known = access.may(id, Action::Read, DataKind::Demographics).await?;
-                    return access.refuse_write(Some(id), "a person is not deleted", !known).await;
+                    return access.refuse_write(reference, Some(id), "a person is not deleted", !known).await;
                 }
                 let answer = match &person {
                     None => {
@@ -73,7 +73,9 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     }
                 };
                 if !answer.allowed {
-                    return access.refuse_write(person.as_deref(), &answer.decided_by, person.is_some()).await;
+                    return access
+                        .refuse_write(reference, person.as_deref(), &answer.decided_by, person.is_some())
+                        .await;
                 }
                 deciders.entry(person).or_default().insert(answer.decided_by);
                 batch.writes.push(Write::Delete { kind, id: id.to_owned(), expect: *expect });
@@ -122,10 +124,14 @@ async fn person(
             before if before.is_none() || !known => {
                 let answer = access.decide_register(registers_with_own(access, value)).await?;
                 if !answer.allowed {
-                    return access.refuse_write(Some(patient), &answer.decided_by, role == Role::Person).await;
+                    return access
+                        .refuse_write(&prepared.reference(), Some(patient), &answer.decided_by, role == Role::Person)
+                        .await;
                 }
                 if before.is_some() {
-                    return access.refuse_write(Some(patient), "no relationship with this person", true).await;
+                    return access
+                        .refuse_write(&prepared.reference(), Some(patient), "no relationship with this person", true)
+                        .await;
                 }
                 fresh.insert(patient.to_string());
                 return Ok(answer.decided_by);
@@ -134,19 +140,21 @@ async fn person(
             Some(before) => {
                 if role == Role::Person && IDENTITY.iter().any(|e| before.get(e) != value.get(e)) {
                     let why = "names, date of birth and NHS number are changed by your practice";
-                    return access.refuse_write(Some(patient), why, false).await;
+                    return access.refuse_write(&prepared.reference(), Some(patient), why, false).await;
                 }
                 if REGISTRATION.iter().any(|e| before.get(e) != value.get(e))
                     && !access.decide_register(registers_with_own(access, value)).await?.allowed
                 {
                     let why = "only staff of the practice that takes a person on change where they are registered";
-                    return access.refuse_write(Some(patient), why, false).await;
+                    return access.refuse_write(&prepared.reference(), Some(patient), why, false).await;
                 }
             }
         }
     }
     if prepared.kind == "RelatedPerson" && role == Role::Person && !access.is_own(patient).await? {
-        return access.refuse_write(Some(patient), "a proxy cannot name another proxy", !known).await;
+        return access
+            .refuse_write(&prepared.reference(), Some(patient), "a proxy cannot name another proxy", !known)
+            .await;
     }
     // What is replaced counts as much as what replaces it: a protected item is not opened up by writing over it.
     let kind = stored.as_deref().map_or(kind, |before| kind.max(DataKind::of(prepared.kind, before)));
@@ -157,7 +165,7 @@ async fn person(
     if answer.allowed {
         return Ok(answer.decided_by);
     }
-    access.refuse_write(Some(patient), &answer.decided_by, !known && role != Role::Machine).await
+    access.refuse_write(&prepared.reference(), Some(patient), &answer.decided_by, !known && role != Role::Machine).await
 }
 
 fn registers_with_own(access: &Access, patient: &Value) -> bool {
@@ -193,7 +201,7 @@ async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: b
             return if answer.allowed {
                 Ok(answer.decided_by.clone())
             } else {
-                access.refuse_write(None, &answer.decided_by, stored.is_some()).await
+                access.refuse_write(&prepared.reference(), None, &answer.decided_by, stored.is_some()).await
             };
         }
     }
@@ -214,7 +222,11 @@ async fn directory(access: &Access, prepared: &Prepared, value: &Value, books: b
         }
     }
     let answer = only_kith_or_scope(access, prepared.kind);
-    if answer.allowed { Ok(answer.decided_by) } else { access.refuse_write(None, &answer.decided_by, false).await }
+    if answer.allowed {
+        Ok(answer.decided_by)
+    } else {
+        access.refuse_write(&prepared.reference(), None, &answer.decided_by, false).await
+    }
 }
 
 /// What a repeated request must repeat: what was asked for if the caller said, else the change without what is made anew at

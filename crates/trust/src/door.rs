@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use kith_store::keys::KeyConfig;
 use kith_store::sqlite::{Options, Sqlite};
 use kith_store::{AuditReport, CheckReport, Store};
 
@@ -28,6 +29,10 @@ pub struct DoorConfig {
     pub readers: usize,
     /// People whose decoded records are kept in memory.
     pub cached_people: usize,
+    /// Where secrets come from; files in `keys` of the data folder, made at the first start, by default.
+    pub keys: KeyConfig,
+    /// Folder of the signed checkpoints of the audit chain; the data folder if `None`.
+    pub checkpoints: Option<PathBuf>,
 }
 
 impl DoorConfig {
@@ -40,6 +45,8 @@ impl DoorConfig {
             durable: store.durable,
             readers: store.readers,
             cached_people: store.cached_people,
+            keys: KeyConfig::default(),
+            checkpoints: None,
         }
     }
 }
@@ -49,6 +56,8 @@ pub(crate) struct Inner {
     pub agreements: Agreements,
     /// Kinds of organisations, as of a version of the directory.
     organisations: Mutex<(u64, HashMap<String, OrganisationKind>)>,
+    /// Who looked at what lately, for the privacy officer: filled from the audit chain as it grows.
+    pub watch: tokio::sync::Mutex<crate::unusual::Watch>,
     /// A set time in µs, or `i64::MIN` for the real clock.
     clock: AtomicI64,
 }
@@ -103,7 +112,13 @@ impl Door {
             Some(folder) => Agreements::load(folder)?,
             None => Agreements::built_in()?,
         };
-        let options = Options { readers: config.readers, durable: config.durable, cached_people: config.cached_people };
+        let options = Options {
+            readers: config.readers,
+            durable: config.durable,
+            cached_people: config.cached_people,
+            keys: config.keys,
+            checkpoints: config.checkpoints,
+        };
         let folder = config.data_dir;
         let store = tokio::task::spawn_blocking(move || Sqlite::open(&folder, &options))
             .await
@@ -113,6 +128,7 @@ impl Door {
                 store: Arc::new(store),
                 agreements,
                 organisations: Mutex::default(),
+                watch: tokio::sync::Mutex::default(),
                 clock: AtomicI64::new(i64::MIN),
             }),
         })
@@ -155,7 +171,35 @@ impl Door {
 
     /// Walks the audit chain.
     pub async fn verify_audit(&self) -> Result<AuditReport, Error> {
-        Ok(self.inner.store.verify_audit().await?)
+        Ok(self.inner.store.verify_audit(None).await?)
+    }
+
+    /// As [`Door::verify_audit`], also against a file of signed checkpoints kept elsewhere.
+    pub async fn verify_audit_against(&self, checkpoints: &std::path::Path) -> Result<AuditReport, Error> {
+        Ok(self.inner.store.verify_audit(Some(checkpoints)).await?)
+    }
+
+    /// Signs where the audit chain stands now, outside the database.
+    pub async fn checkpoint(&self) -> Result<(), Error> {
+        Ok(self.inner.store.checkpoint().await?)
+    }
+
+    /// The public key that checks the signatures of checkpoints, in hexadecimal.
+    pub fn verify_key(&self) -> String {
+        self.inner.store.verify_key()
+    }
+
+    /// Master keys that seal attachments, the one in use last, with how many people's keys each wraps.
+    pub async fn master_keys(&self) -> Result<Vec<(String, u64)>, Error> {
+        Ok(self.inner.store.master_keys().await?)
+    }
+
+    /// Makes a new master key where keys are files, and wraps every person's key anew under the newest; gives how many.
+    /// Recorded in the audit chain. Reads and writes go on meanwhile.
+    pub async fn rotate_keys(&self) -> Result<u64, Error> {
+        let wrapped = self.inner.store.rotate_keys().await?;
+        self.system("Kith keys").record_event("keys-rotated", "master key of attachments").await?;
+        Ok(wrapped)
     }
 
     /// Audit entries in order after a sequence number: for the operator's `kith audit list`.

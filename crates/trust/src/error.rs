@@ -73,7 +73,9 @@ impl From<StoreError> for Error {
             StoreError::Undeclared { .. } | StoreError::TooMany(_) => Self::Unsearchable { what: error.to_string() },
             StoreError::Cursor => Self::Unsearchable { what: error.to_string() },
             StoreError::Full => Self::Full,
-            StoreError::Closed | StoreError::Damaged(_) | StoreError::Io(_) => Self::Storage(error.to_string()),
+            StoreError::Closed | StoreError::Key(_) | StoreError::Damaged(_) | StoreError::Io(_) => {
+                Self::Storage(error.to_string())
+            }
         }
     }
 }

@@ -26,6 +26,7 @@
 mod access;
 mod actor;
 mod agreements;
+mod audit;
 pub mod bundle;
 mod change;
 mod choices;
@@ -34,15 +35,19 @@ mod door;
 mod emergency;
 mod error;
 mod facts;
+mod inquiry;
 mod kinds;
 mod link;
 mod organisation;
 pub mod protection;
 mod record;
+pub mod retention;
 mod scope;
 mod session;
+mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod unusual;
 
 pub use access::{Access, DUTY_AT_MOST};
 pub use actor::{Actor, Purpose, Role};
@@ -56,12 +61,17 @@ pub use door::{Door, DoorConfig};
 pub use emergency::{Alert, Claim, EMERGENCY_FOR, Reason, Review, Reviewed};
 pub use error::{Error, Problem};
 pub use facts::Facts;
+pub use inquiry::{ANSWER_WITHIN, Inquiry, Outcome, State as InquiryState};
 pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PARENT_ACTS_UNTIL_AGE, PARENT_READS_UNTIL_AGE, PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use organisation::OrganisationKind;
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, Session};
+pub use subject_access::{Copy as SubjectAccess, LeftOut};
+pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 
+pub use kith_store::keys::{KeyConfig, Secret};
 pub use kith_store::{
-    AuditEntry, AuditFields, AuditReport, CheckReport, Job, Occupancy, Origin, OutboxMessage, Receipt, Settle,
+    AuditEntry, AuditFields, AuditFound, AuditQuery, AuditReport, CheckReport, Erased, Job, Occupancy, Origin,
+    OutboxMessage, Receipt, Settle,
 };

@@ -36,6 +36,7 @@ async fn place() -> TestDoor {
     change.create(organisation("hub", "urgent-treatment-hub"));
     change.create(organisation("nurses", "community-nursing"));
     change.create(organisation("far", "hospital"));
+    change.create(json!({"resourceType": "Practitioner", "id": "gp-surgery"}));
     change.create(patient("ada", "1980-02-29"));
     change.create(patient("cal", "2013-03-10"));
     change.create(coded("asthma", "ada", "195967001"));

@@ -59,16 +59,27 @@ impl Prover {
         CompiledPolicySet::compile(rules, env, &self.schema).unwrap()
     }
 
-    /// A question that the rules allow and that is among those that must never be, as a story.
+    /// A question that the rules allow and that is among those that must never be, as a story: of the fewest facts.
     async fn never(&mut self, rules: &PolicySet, actions: &[&str], must_not: &str) -> Option<String> {
-        let must_not = parse(&format!("permit (principal, action, resource) when {{ {must_not} }};"));
         for env in self.environments(actions) {
-            let (a, b) = (self.compile(rules, &env), self.compile(&must_not, &env));
-            if let Some(found) = self.compiler.check_disjoint_with_counterexample_opt(&a, &b).await.unwrap() {
-                return Some(story(&found, rules, None));
+            let Some(mut found) = self.overlap(rules, &env, must_not).await else { continue };
+            let mut bounds = must_not.to_owned();
+            for (_, group, attr, _) in Facts::ALL {
+                let path = if group.is_empty() { (*attr).to_owned() } else { format!("{group}.{attr}") };
+                let fewer = format!("({bounds}) && !context.{path}");
+                if let Some(simpler) = self.overlap(rules, &env, &fewer).await {
+                    (found, bounds) = (simpler, fewer);
+                }
             }
+            return Some(story(&found, rules, None));
         }
         None
+    }
+
+    async fn overlap(&mut self, rules: &PolicySet, env: &RequestEnv, must_not: &str) -> Option<Env> {
+        let must_not = parse(&format!("permit (principal, action, resource) when {{ {must_not} }};"));
+        let (a, b) = (self.compile(rules, env), self.compile(&must_not, env));
+        self.compiler.check_disjoint_with_counterexample_opt(&a, &b).await.unwrap()
     }
 
     /// A question that the first rules allow and the second do not.

@@ -6,7 +6,7 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, demo, gallery, help, learning, person, signed, team, went_wrong};
+use crate::{about, demo, gallery, governance, help, learning, person, signed, team, went_wrong};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
@@ -34,7 +34,14 @@ fn public(state: &AppState) -> Routes {
 /// Pages that are somebody's own: people's, teams', and what both may tell. [`router`] serves these and what is public, and
 /// nothing else, so that [`guarded_paths`] leaves none out.
 fn guarded() -> Routes {
-    let rooms = [person::routes(), help::routes(), team::routes(), went_wrong::routes(), learning::routes()];
+    let rooms = [
+        person::routes(),
+        help::routes(),
+        team::routes(),
+        went_wrong::routes(),
+        learning::routes(),
+        governance::routes(),
+    ];
     rooms.into_iter().flatten().collect()
 }
 

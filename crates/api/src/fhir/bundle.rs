@@ -13,6 +13,11 @@ use super::outcome::{Failure, Issue};
 use super::reply::{self, Written};
 use super::{DERIVED, check, create, delete, known, known_type, read, search, update};
 
+/// The most readings in one Bundle, and the most entries of a batch: each is an act of its own, so more would hold the
+/// server. A transaction is one act, and only the size of its body limits it.
+const MOST_READS: usize = 500;
+const MOST_IN_BATCH: usize = 2000;
+
 pub async fn post(caller: Caller, body: Body) -> Result<Response, Failure> {
     let value = caller.json(body).await?;
     if resource::type_of(&value) != Some("Bundle") {
@@ -20,6 +25,14 @@ pub async fn post(caller: Caller, body: Body) -> Result<Response, Failure> {
     }
     if value.get("entry").is_some_and(|entries| !entries.is_array()) {
         return Err(Failure::bad("structure", "Bundle.entry must be a list"));
+    }
+    let reads = entries(&value).iter().filter(|entry| is_read(entry)).count();
+    if reads > MOST_READS || (value["type"] == "batch" && entries(&value).len() > MOST_IN_BATCH) {
+        return Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-costly",
+            format!("a Bundle holds {MOST_READS} readings at most, and a batch {MOST_IN_BATCH} entries: send several"),
+        ));
     }
     let answer = match value["type"].as_str() {
         Some("transaction") => transaction(&caller, value).await?,

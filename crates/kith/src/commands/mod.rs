@@ -7,10 +7,13 @@ mod content;
 mod demo;
 mod export;
 mod import;
+mod keys;
 mod morning;
+mod retention;
 mod safety;
 mod serve;
 mod story;
+mod subject_access;
 mod token;
 
 use std::process::ExitCode;
@@ -29,6 +32,9 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(&args, &config).await,
         Command::Check { json } => check::run(json, &config).await,
         Command::Audit { command } => audit::run(command, &config).await,
+        Command::SubjectAccess { nhs_number, to } => subject_access::run(&nhs_number, to, &config).await,
+        Command::Retention { command } => retention::run(command, &config).await,
+        Command::Keys { command } => keys::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Agreements { command } => agreements::run(command, &config).await,
@@ -45,6 +51,8 @@ pub async fn open(config: &Config) -> anyhow::Result<Door> {
     let mut door = DoorConfig::new(&config.data);
     door.agreements.clone_from(&config.agreements);
     door.durable = config.durable;
+    door.keys.clone_from(&config.keys);
+    door.checkpoints.clone_from(&config.checkpoints);
     Door::open(door).await.with_context(|| format!("cannot open the record in {}", config.data.display()))
 }
 

@@ -1,15 +1,13 @@
 //! Proving the store's own invariants.
 
-use std::path::Path;
-
 use kith_fhir::{Value, resource};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::commit::{HEADS_FILE, deletion_hash, digest_of, hex, link_hash};
-use super::{read, storage};
+use super::commit::{deletion_hash, digest_of};
+use super::{Shared, chain, storage};
 use crate::model::{AuditFields, StoreError};
-use crate::{AuditReport, CheckReport, Prepared, codec, index};
+use crate::{CheckReport, Prepared, codec, index};
 
 const SHOWN: usize = 100;
 
@@ -24,7 +22,7 @@ impl CheckReport {
 
 /// Walks everything: bodies are what was hashed, versions are gapless, index rows are exactly those the resources give,
 /// references resolve, and the audit chain is whole and speaks of these very versions.
-pub(crate) fn check(connection: &Connection) -> Result<CheckReport, StoreError> {
+pub(crate) fn check(connection: &Connection, shared: &Shared) -> Result<CheckReport, StoreError> {
     let mut report = CheckReport::default();
     let mut statement = connection
         .prepare("SELECT rid, type, id, version, updated, hash, body FROM resource ORDER BY rid")
@@ -48,15 +46,18 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, StoreError> 
         let id = codec::key_id(&key)?;
         let name = format!("{kind}/{id}");
         located(connection, &mut report, type_code, &key, rid, &name)?;
-        versions(connection, &mut report, rid, version, kind, &id)?;
+        let erased = erased_to(connection, rid)?;
+        versions(connection, shared, &mut report, rid, version, erased, kind, &id)?;
         let Some(body) = body else {
-            if hash != deletion_hash(kind, &id) {
+            if version <= erased {
+                report.erased += 1;
+            } else if hash != deletion_hash(kind, &id) {
                 report.problem(format!("{name}: the deletion is not one that was written"));
             }
             continue;
         };
         *report.by_type.entry(kind.to_owned()).or_default() += 1;
-        match value_of(&body, &hash) {
+        match value_of(connection, shared, rid, &body, &hash) {
             Ok(value) => {
                 expected_rows += rows_of(connection, &mut report, &value, kind, type_code, updated, rid, &name)?;
                 resolves(connection, &mut report, value, &name)?;
@@ -76,7 +77,7 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, StoreError> 
         report.problem(format!("{ids} ids are known for {resources} resources"));
     }
     overlaps(connection, &mut report)?;
-    let chain = audit(connection)?;
+    let chain = chain::audit(connection, shared, None)?;
     report.audit_entries = chain.entries;
     if let Some(broken) = chain.broken {
         report.problem(broken);
@@ -86,12 +87,31 @@ pub(crate) fn check(connection: &Connection) -> Result<CheckReport, StoreError> 
     Ok(report)
 }
 
-fn value_of(body: &[u8], hash: &[u8]) -> Result<Value, &'static str> {
-    let plain = codec::decode_body(body).map_err(|_| "the stored bytes cannot be read")?;
+/// Up to which version a resource was erased; 0 if never.
+fn erased_to(connection: &Connection, rid: i64) -> Result<u32, StoreError> {
+    let version = connection
+        .prepare_cached("SELECT version FROM erased WHERE rid = ?1")
+        .and_then(|mut s| s.query_row([rid], |r| r.get(0)).optional())
+        .map_err(storage)?;
+    Ok(version.unwrap_or(0))
+}
+
+fn value_of(
+    connection: &Connection,
+    shared: &Shared,
+    rid: i64,
+    body: &[u8],
+    hash: &[u8],
+) -> Result<Value, &'static str> {
+    let body = shared
+        .vault
+        .open(connection, &shared.keys, rid, body)
+        .map_err(|_| "the attachment cannot be opened with the keys there are")?;
+    let plain = codec::decode_body(&body).map_err(|_| "the stored bytes cannot be read")?;
     if Sha256::digest(&plain).as_slice() != hash {
         return Err("the stored bytes are not those that were written");
     }
-    codec::decode_value(body).map_err(|_| "the stored bytes are not JSON")
+    codec::decode_value(&body).map_err(|_| "the stored bytes are not JSON")
 }
 
 fn located(
@@ -121,11 +141,14 @@ fn located(
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments)] // the parts of one row
 fn versions(
     connection: &Connection,
+    shared: &Shared,
     report: &mut CheckReport,
     rid: i64,
     version: u32,
+    erased: u32,
     kind: &str,
     id: &str,
 ) -> Result<(), StoreError> {
@@ -150,8 +173,10 @@ fn versions(
         let hash: Vec<u8> = row.get(1).map_err(storage)?;
         let body: Option<Vec<u8>> = row.get(2).map_err(storage)?;
         let problem = match body {
-            Some(body) => value_of(&body, &hash).err(),
-            None => (hash != deletion_hash(kind, id)).then_some("the deletion is not one that was written"),
+            Some(_) if earlier <= erased => Some("it was erased, and its content is there"),
+            Some(body) => value_of(connection, shared, rid, &body, &hash).err(),
+            None => (earlier > erased && hash != deletion_hash(kind, id))
+                .then_some("the deletion is not one that was written"),
         };
         if let Some(problem) = problem {
             report.problem(format!("{name}/_history/{earlier}: {problem}"));
@@ -233,6 +258,9 @@ fn overlaps(connection: &Connection, report: &mut CheckReport) -> Result<(), Sto
 /// Content hashes of all versions by the audit entry that covers them.
 const HASHES: &str = "SELECT audit, hash FROM resource UNION ALL SELECT audit, hash FROM history ORDER BY 1, 2";
 
+/// Acts whose entries cover no versions.
+const READS: [&str; 4] = ["search", "list", "open", "subject-access"];
+
 /// The versions each audit entry covers are those the entry was chained with: none altered, added or taken away, not even
 /// together with its own hash.
 fn covered(connection: &Connection, report: &mut CheckReport) -> Result<(), StoreError> {
@@ -264,7 +292,8 @@ fn covered(connection: &Connection, report: &mut CheckReport) -> Result<(), Stor
         let fields =
             codec::decode_body(&body).ok().and_then(|plain| serde_json::from_slice::<AuditFields>(&plain).ok());
         let Some(fields) = fields else { continue };
-        if hashes.is_empty() && fields.digest.is_empty() {
+        // The digest of a read says whose records were in a list.
+        if hashes.is_empty() && (fields.digest.is_empty() || READS.contains(&fields.action.as_str())) {
             continue;
         }
         let count = hashes.len();
@@ -303,71 +332,4 @@ fn agrees(connection: &Connection, report: &mut CheckReport) -> Result<(), Store
         ));
     }
     Ok(())
-}
-
-/// Walks the audit chain from the first entry; then holds its end against the heads kept beside the database.
-pub(crate) fn audit(connection: &Connection) -> Result<AuditReport, StoreError> {
-    // Read afresh: what was remembered would hide that one was altered.
-    let origins = read::Origins::default();
-    let mut statement =
-        connection.prepare("SELECT seq, at, person, origin, body, hash FROM audit ORDER BY seq").map_err(storage)?;
-    let mut rows = statement.query([]).map_err(storage)?;
-    let mut report = AuditReport { entries: 0, head: 0, broken: None };
-    let mut previous = [0u8; 32];
-    let heads = read_heads(connection);
-    let mut next_head = heads.iter().peekable();
-    while let Some(row) = rows.next().map_err(storage)? {
-        let seq: i64 = row.get(0).map_err(storage)?;
-        let at: i64 = row.get(1).map_err(storage)?;
-        let person: Option<String> = row.get(2).map_err(storage)?;
-        let origin: i64 = row.get(3).map_err(storage)?;
-        let body: Vec<u8> = row.get(4).map_err(storage)?;
-        let hash: Vec<u8> = row.get(5).map_err(storage)?;
-        if seq != report.head + 1 {
-            report.broken = Some(format!("audit entry {} is missing", report.head + 1));
-            return Ok(report);
-        }
-        let altered = || Some(format!("audit entry {seq} was altered, or its place in the chain was"));
-        let (Ok(plain), Ok(origin)) = (codec::decode_body(&body), origins.get(connection, origin)) else {
-            report.broken = altered();
-            return Ok(report);
-        };
-        let wanted = link_hash(&previous, seq, at, person.as_deref(), &origin, &plain);
-        if wanted.as_slice() != hash || serde_json::from_slice::<AuditFields>(&plain).is_err() {
-            report.broken = altered();
-            return Ok(report);
-        }
-        while let Some((_, head)) = next_head.next_if(|(at, _)| *at == seq) {
-            if *head != hex(&wanted) {
-                report.broken = Some(format!(
-                    "audit entry {seq} is not the one whose hash was written beside the database: the chain was made anew"
-                ));
-                return Ok(report);
-            }
-        }
-        previous = wanted;
-        report.head = seq;
-        report.entries += 1;
-    }
-    if let Some((seq, _)) = heads.last()
-        && *seq > report.head
-    {
-        report.broken = Some(format!(
-            "the chain ends at entry {} but entry {seq} was there once: its end was cut off",
-            report.head
-        ));
-    }
-    Ok(report)
-}
-
-fn read_heads(connection: &Connection) -> Vec<(i64, String)> {
-    let Some(folder) = connection.path().and_then(|path| Path::new(path).parent()) else { return Vec::new() };
-    let Ok(text) = std::fs::read_to_string(folder.join(HEADS_FILE)) else { return Vec::new() };
-    let mut heads: Vec<(i64, String)> = text
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter_map(|(seq, hash)| Some((seq.parse().ok()?, hash.to_owned())))
-        .collect();
-    heads.sort();
-    heads
 }

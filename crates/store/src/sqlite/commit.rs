@@ -1,11 +1,12 @@
 //! Applying a batch inside the writer's transaction.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kith_fhir::resource;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Shared, storage};
 use crate::model::{AuditFields, Batch, Expect, Origin, Receipt, StoreError, Write};
 use crate::prepare::Prepared;
-use crate::{codec, index};
+use crate::{checkpoint, codec, index};
 
 /// Where the counters of the store stand. Copied before each batch so that a refused one leaves no gap.
 #[derive(Clone, Copy)]
@@ -27,7 +28,6 @@ struct Heads {
 /// What the writer remembers between batches.
 pub(crate) struct State {
     shared: Arc<Shared>,
-    folder: PathBuf,
     heads: Heads,
     before_batch: Heads,
     before_group: Heads,
@@ -36,19 +36,23 @@ pub(crate) struct State {
     touched: HashSet<Arc<str>>,
     bytes: usize,
     since_head: u64,
+    /// Entry of the last checkpoint, and when it was signed.
+    signed: (i64, Instant),
     /// SQLite's count of other connections' commits: `kith token` may write beside a running server.
     data_version: i64,
 }
 
-/// How often the audit head is written beside the database, in commits.
+/// How often a checkpoint of the audit chain is signed: after so many commits, and after so long at the latest if there was
+/// one.
 const HEAD_EVERY: u64 = 1000;
+pub(crate) const HEAD_AFTER: Duration = Duration::from_secs(60);
 /// In µs, as the schema has it.
 const DAY: i64 = 86_400_000_000;
 /// References listed in an audit entry; larger writes keep the count and the digest.
 const AUDIT_LIST: usize = 20;
 
 impl State {
-    pub fn load(connection: &Connection, shared: Arc<Shared>, folder: PathBuf) -> Result<Self, StoreError> {
+    pub fn load(connection: &Connection, shared: Arc<Shared>) -> Result<Self, StoreError> {
         let heads = load_heads(connection)?;
         let mut origins = HashMap::new();
         let mut statement = connection.prepare("SELECT origin, fields FROM origin").map_err(storage)?;
@@ -61,7 +65,6 @@ impl State {
         }
         Ok(Self {
             shared,
-            folder,
             heads,
             before_batch: heads,
             before_group: heads,
@@ -70,6 +73,7 @@ impl State {
             touched: HashSet::new(),
             bytes: 0,
             since_head: 0,
+            signed: (0, Instant::now()),
             data_version: data_version(connection)?,
         })
     }
@@ -89,9 +93,9 @@ impl State {
     fn reload(&mut self, connection: &Connection) -> Result<(), StoreError> {
         // Should this fail, numbers that may not be there must not be used again.
         self.origins.clear();
-        let since_head = self.since_head;
-        *self = Self::load(connection, Arc::clone(&self.shared), self.folder.clone())?;
-        self.since_head = since_head;
+        let (since_head, signed) = (self.since_head, self.signed);
+        *self = Self::load(connection, Arc::clone(&self.shared))?;
+        (self.since_head, self.signed) = (since_head, signed);
         Ok(())
     }
 
@@ -115,14 +119,14 @@ impl State {
         }
     }
 
-    pub fn keep_group(&mut self) {
+    pub fn keep_group(&mut self, connection: &Connection) {
         for patient in self.touched.drain() {
             self.shared.cache.forget(&patient);
         }
         self.shared.directory_version.store(self.heads.directory_version, Ordering::Release);
         self.since_head += 1;
-        if self.since_head >= HEAD_EVERY {
-            self.write_head();
+        if self.since_head >= HEAD_EVERY || self.signed.1.elapsed() >= HEAD_AFTER {
+            self.sign_head(connection);
         }
     }
 
@@ -132,25 +136,54 @@ impl State {
         self.reload(connection)
     }
 
-    /// Writes the chain's head beside the database, so that cutting off its tail shows.
-    pub fn write_head(&mut self) {
+    /// Signs the chain's head outside the database, so that cutting off its tail or making it anew shows.
+    pub fn sign_head(&mut self, connection: &Connection) {
         self.since_head = 0;
-        if self.heads.audit_seq == 0 {
+        let (seq, hash) = (self.heads.audit_seq, self.heads.audit_hash);
+        if seq == 0 || seq == self.signed.0 {
+            self.signed.1 = Instant::now();
             return;
         }
-        let line = format!("{} {}\n", self.heads.audit_seq, hex(&self.heads.audit_hash));
-        let written = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.folder.join(HEADS_FILE))
-            .and_then(|mut file| file.write_all(line.as_bytes()));
-        if let Err(error) = written {
-            tracing::warn!(%error, "the audit head could not be written beside the database");
+        match checkpoint::append(&self.shared.checkpoints, &self.shared.keys, seq, &hash, Timestamp::now(), None) {
+            Ok(number) => {
+                self.signed.0 = seq;
+                if let Err(error) = set_meta(connection, CHECKPOINTS, number as i64) {
+                    tracing::warn!(%error, "the number of checkpoints was not noted");
+                }
+            }
+            Err(error) => tracing::error!(%error, "no checkpoint of the audit chain could be signed"),
         }
+        self.signed.1 = Instant::now();
+    }
+
+    pub fn vault(&self) -> &super::vault::Vault {
+        &self.shared.vault
+    }
+
+    pub fn keys(&self) -> &crate::keys::Keys {
+        &self.shared.keys
+    }
+
+    /// Number the next audit entry will have.
+    pub fn next_audit(&self) -> i64 {
+        self.heads.audit_seq + 1
+    }
+
+    /// Forgets a person's decoded record after the commit.
+    pub fn touch(&mut self, patient: &Arc<str>) {
+        self.touched.insert(Arc::clone(patient));
     }
 }
 
-/// Heads of the audit chain, one `sequence hash` a line, newest last.
+/// How many checkpoints were signed: should their file go, the database still knows.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// As noted in the database.
+pub(crate) fn checkpoints_signed(connection: &Connection) -> Result<u64, StoreError> {
+    Ok(meta::<i64>(connection, CHECKPOINTS)?.unwrap_or(0) as u64)
+}
+
+/// Unsigned heads of the audit chain, as releases before checkpoints were signed wrote them: one `sequence hash` a line.
 pub const HEADS_FILE: &str = "audit-heads.txt";
 
 pub fn hex(bytes: &[u8]) -> String {
@@ -408,6 +441,7 @@ impl Applying<'_> {
                     return Ok(());
                 }
                 self.retire(&current, resource.type_code)?;
+                let body = self.sealed(current.rid, resource)?;
                 self.tx
                     .prepare_cached(
                         "UPDATE resource SET version = ?2, updated = ?3, origin = ?4, audit = ?5, hash = ?6, body = ?7 WHERE rid = ?1",
@@ -420,7 +454,7 @@ impl Applying<'_> {
                             self.origin,
                             audit,
                             resource.hash.as_slice(),
-                            resource.body
+                            body
                         ])
                     })
                     .map_err(storage)?;
@@ -433,6 +467,15 @@ impl Applying<'_> {
         self.state.bytes += resource.body.len();
         self.written.push((resource.reference(), version));
         Ok(())
+    }
+
+    /// The body as it is stored: what carries an attachment is sealed with the person's key.
+    fn sealed<'r>(&self, rid: i64, resource: &'r Prepared) -> Result<Cow<'r, [u8]>, StoreError> {
+        if !resource.attached {
+            return Ok(Cow::Borrowed(&resource.body));
+        }
+        let shared = &self.state.shared;
+        shared.vault.seal(self.tx, &shared.keys, rid, &resource.body).map(Cow::Owned)
     }
 
     fn covering(&self, person: Option<&Arc<str>>) -> i64 {
@@ -469,6 +512,7 @@ impl Applying<'_> {
                 rid
             }
         };
+        let body = self.sealed(rid, resource)?;
         self.tx
             .prepare_cached(
                 "INSERT INTO resource (rid, type, id, version, updated, origin, audit, hash, body) \
@@ -483,7 +527,7 @@ impl Applying<'_> {
                     self.origin,
                     audit,
                     resource.hash.as_slice(),
-                    resource.body
+                    body
                 ])
             })
             .map_err(storage)?;
@@ -505,7 +549,9 @@ impl Applying<'_> {
             .map_err(storage)?;
         if let Some(body) = &current.body {
             let kind = resource::type_name(type_code).ok_or_else(|| StoreError::Damaged("a resource type".into()))?;
-            let value = codec::decode_value(body)?;
+            let shared = &self.state.shared;
+            let body = shared.vault.open(self.tx, &shared.keys, current.rid, body)?;
+            let value = codec::decode_value(&body)?;
             let mut rows = index::rows(kind, &value);
             rows.push(index::updated_row(type_code, current.updated));
             for row in rows {
@@ -793,20 +839,24 @@ fn append_audit(
 
 /// The hash of an entry: over the one before, its place, time, person, who, and what it says. Each part is preceded by its
 /// length, so that no two different entries hash the same bytes.
-pub(crate) fn link_hash(
+fn link_hash(previous: &[u8; 32], seq: i64, at: i64, person: Option<&str>, origin: &Origin, body: &[u8]) -> [u8; 32] {
+    link_hash_of(previous, seq, at, person, &serde_json::to_vec(origin).unwrap_or_default(), body)
+}
+
+/// As [`link_hash`], of the origin as stored.
+pub(crate) fn link_hash_of(
     previous: &[u8; 32],
     seq: i64,
     at: i64,
     person: Option<&str>,
-    origin: &Origin,
+    origin: &[u8],
     body: &[u8],
 ) -> [u8; 32] {
-    let origin = serde_json::to_vec(origin).unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update(previous);
     hash.update(seq.to_be_bytes());
     hash.update(at.to_be_bytes());
-    for part in [person.unwrap_or_default().as_bytes(), &origin, body] {
+    for part in [person.unwrap_or_default().as_bytes(), origin, body] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }

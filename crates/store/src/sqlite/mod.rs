@@ -8,17 +8,22 @@
 //! | `ix` | declared search parameters, one ordered key each |
 //! | `link` | what connects a person to organisations, services, proxies |
 //! | `occupancy` | time given on calendars; a trigger keeps it exclusive |
-//! | `audit` | the hash chain |
+//! | `audit` | the hash chain; its signed checkpoints are a file beside or elsewhere |
+//! | `data_key` | a key for each person's attachments, wrapped by a master key outside the database |
+//! | `erased` | which versions were erased, and by which audit entry |
 //! | `outbox`, `job`, `once`, `kv` | work to be done after a commit, request keys, sessions |
 //!
 //! The writer groups whatever waits in its queue into one SQLite transaction with a savepoint for each batch, so that a
 //! thousand small commits share one sync to disk, and answers each only after that.
 
+mod chain;
 mod check;
 mod commit;
+mod erase;
 mod read;
 mod search;
 mod side;
+mod vault;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -31,10 +36,12 @@ use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::keys::{KeyConfig, Keys};
 use crate::{
-    AuditEntry, AuditReport, Batch, CheckReport, Found, Job, Link, Occupancy, OutboxMessage, Receipt, Settle, Store,
-    StoreError, Stored,
+    AuditEntry, AuditFound, AuditQuery, AuditReport, Batch, CheckReport, Erased, Erasure, Found, Job, Link, Occupancy,
+    OutboxMessage, Receipt, Settle, Store, StoreError, Stored, checkpoint,
 };
+pub(crate) use commit::hex;
 use read::Cache;
 use writer::Writer;
 
@@ -51,11 +58,15 @@ pub struct Options {
     pub durable: bool,
     /// People whose decoded records are kept in memory.
     pub cached_people: usize,
+    /// Where secrets come from.
+    pub keys: KeyConfig,
+    /// Folder that checkpoints of the audit chain are written to; the data folder if `None`. Better on another disk.
+    pub checkpoints: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, durable: true, cached_people: 64 }
+        Self { readers: 4, durable: true, cached_people: 64, keys: KeyConfig::default(), checkpoints: None }
     }
 }
 
@@ -72,6 +83,10 @@ pub(crate) struct Shared {
     pub cache: Cache,
     pub decoded: read::Decoded,
     pub origins: read::Origins,
+    pub keys: Keys,
+    pub vault: vault::Vault,
+    /// File of the signed checkpoints.
+    pub checkpoints: PathBuf,
 }
 
 pub(crate) struct Readers {
@@ -92,13 +107,23 @@ impl Sqlite {
         migrations::migrations::runner()
             .run(&mut connection)
             .map_err(|e| StoreError::Io(format!("cannot bring the store's schema up to date: {e}")))?;
+        let keys = Keys::open(folder, &options.keys)?;
+        vault::keys_fit(&connection, &keys)?;
+        let checkpoints = options.checkpoints.as_deref().unwrap_or(folder);
+        std::fs::create_dir_all(checkpoints)
+            .map_err(|e| StoreError::Io(format!("cannot make the folder of checkpoints: {e}")))?;
+        let checkpoints = checkpoints.join(checkpoint::FILE);
         let shared = Arc::new(Shared {
             directory_version: AtomicU64::new(commit::directory_version(&connection)?),
             cache: Cache::new(options.cached_people),
             decoded: read::Decoded::default(),
             origins: read::Origins::default(),
+            keys,
+            vault: vault::Vault::default(),
+            checkpoints,
         });
-        let writer = Writer::start(connection, Arc::clone(&shared), folder.to_owned())?;
+        chain::sign_old_heads(&connection, &shared, Timestamp::now())?;
+        let writer = Writer::start(connection, Arc::clone(&shared))?;
         let readers = Arc::new(Readers {
             path,
             idle: std::sync::Mutex::new(Vec::new()),
@@ -260,8 +285,66 @@ impl Store for Sqlite {
         self.reading(move |c, shared| side::audit_after(c, shared, seq, limit)).await
     }
 
-    async fn verify_audit(&self) -> Result<AuditReport, StoreError> {
-        self.reading(|c, _| check::audit(c)).await
+    async fn audit_search(&self, query: &AuditQuery) -> Result<AuditFound, StoreError> {
+        let query = query.clone();
+        self.reading(move |c, shared| side::audit_search(c, shared, &query)).await
+    }
+
+    async fn verify_audit(&self, against: Option<&Path>) -> Result<AuditReport, StoreError> {
+        let against = against.map(Path::to_owned);
+        self.reading(move |c, shared| chain::audit(c, shared, against.as_deref())).await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        // Nothing waits before it in the queue when it runs, and what came before is committed.
+        self.writer.run(|_, _| Ok(())).await?;
+        self.writer
+            .run(|state, tx| {
+                state.sign_head(tx);
+                Ok(())
+            })
+            .await
+    }
+
+    async fn erase(&self, erasure: Erasure, batch: Batch) -> Result<Erased, StoreError> {
+        self.writer
+            .run(move |state, tx| {
+                let audit = state.next_audit();
+                let erased = erase::erase(state, tx, &erasure, audit)?;
+                let mut batch = batch;
+                for draft in &mut batch.audit {
+                    draft.fields.count = erased.versions;
+                }
+                commit::apply(state, tx, &batch)?;
+                Ok(erased)
+            })
+            .await
+    }
+
+    fn verify_key(&self) -> String {
+        hex(self.shared.keys.public())
+    }
+
+    async fn master_keys(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.reading(|c, shared| {
+            let counts: BTreeMap<String, u64> = vault::masters(c)?.into_iter().collect();
+            let names = shared.keys.masters();
+            Ok(names.into_iter().map(|name| (name.clone(), counts.get(&name).copied().unwrap_or(0))).collect())
+        })
+        .await
+    }
+
+    async fn rotate_keys(&self) -> Result<u64, StoreError> {
+        self.shared.keys.new_master()?;
+        let mut wrapped = 0;
+        loop {
+            let shared = Arc::clone(&self.shared);
+            // A hundred at a time: others write in between.
+            match self.writer.run(move |_, tx| vault::wrap_anew(tx, &shared.keys, 100)).await? {
+                0 => return Ok(wrapped),
+                some => wrapped += some as u64,
+            }
+        }
     }
 
     async fn take_outbox(
@@ -326,7 +409,7 @@ impl Store for Sqlite {
     }
 
     async fn check(&self) -> Result<CheckReport, StoreError> {
-        self.reading(|c, _| check::check(c)).await
+        self.reading(check::check).await
     }
 
     async fn close(&self) -> Result<(), StoreError> {

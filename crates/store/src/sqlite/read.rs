@@ -182,6 +182,7 @@ impl Raw {
         let value = match self.body {
             None => None,
             Some(body) => {
+                let body = shared.vault.open(connection, &shared.keys, self.rid, &body)?;
                 let mut value = codec::decode_value(&body)?;
                 fill_meta(&mut value, self.version, updated);
                 Some(Arc::new(value))

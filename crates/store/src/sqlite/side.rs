@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Shared, read, storage};
 use crate::codec;
-use crate::model::{AuditEntry, Job, Link, Occupancy, OutboxMessage, Settle, StoreError};
+use crate::model::{AuditEntry, AuditFound, AuditQuery, Job, Link, Occupancy, OutboxMessage, Settle, StoreError};
 
 fn open_ended(micros: i64) -> Option<Timestamp> {
     (micros != i64::MAX).then(|| codec::timestamp(micros))
@@ -172,6 +172,126 @@ pub(crate) fn audit_after(
     rows.map(|row| row.map_err(storage)?.decode(connection, shared)).collect()
 }
 
+/// Entries looked through in one search: bounds its time to a fraction of a second.
+const LOOKED_THROUGH: usize = 20_000;
+
+/// Origins of an actor: one for each role, organisation and system they acted in.
+fn origins_of(connection: &Connection, actor: &str) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT origin, fields FROM origin").map_err(storage)?;
+    let rows = statement.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))).map_err(storage)?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (number, fields) = row.map_err(storage)?;
+        if serde_json::from_str::<crate::Origin>(&fields).is_ok_and(|origin| origin.actor == actor) {
+            found.push(number);
+        }
+    }
+    Ok(found)
+}
+
+/// Times of the chain go up with its numbers, but for a clock put right: by no more than this.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
+
+/// The first entry made at or after a moment, found by halving; past the end if there is none.
+fn first_at(connection: &Connection, at: Timestamp) -> Result<i64, StoreError> {
+    let at = codec::micros(at);
+    let mut high: i64 =
+        connection.query_row("SELECT coalesce(max(seq), 0) + 1 FROM audit", [], |r| r.get(0)).map_err(storage)?;
+    let mut low = 1;
+    let mut statement = connection.prepare_cached("SELECT at FROM audit WHERE seq = ?1").map_err(storage)?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let found: Option<i64> = statement.query_row([middle], |r| r.get(0)).optional().map_err(storage)?;
+        if found.is_some_and(|found| found < at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(high)
+}
+
+/// By person or by actor through an index, else down the chain; in each case a bounded stretch.
+pub(crate) fn audit_search(
+    connection: &Connection,
+    shared: &Shared,
+    query: &AuditQuery,
+) -> Result<AuditFound, StoreError> {
+    let before = query.before.unwrap_or(i64::MAX);
+    let limit = query.limit.clamp(1, 1000);
+    let origins = match &query.actor {
+        Some(actor) => Some(origins_of(connection, actor)?),
+        None => None,
+    };
+    let bound = LOOKED_THROUGH as i64;
+    let mut rows: Vec<RawAudit> = Vec::new();
+    // Where the stretch ends, if it was cut.
+    let mut cut: Option<i64> = None;
+    let mut take = |which: &str, of: &dyn rusqlite::ToSql, before: i64| -> Result<(), StoreError> {
+        let sql = format!("SELECT {AUDIT_COLUMNS} FROM audit WHERE {which} AND seq < ?2 ORDER BY seq DESC LIMIT ?3");
+        let mut statement = connection.prepare_cached(&sql).map_err(storage)?;
+        let found = statement.query_map(params![of, before, bound], raw_audit).map_err(storage)?;
+        let had = rows.len();
+        for row in found {
+            rows.push(row.map_err(storage)?);
+        }
+        if rows.len() - had == LOOKED_THROUGH {
+            cut = cut.max(rows.last().map(|row| row.seq));
+        }
+        Ok(())
+    };
+    match (&query.person, &origins) {
+        (Some(person), _) => take("person = ?1", person, before)?,
+        (None, Some(origins)) => {
+            for origin in origins {
+                take("origin = ?1", origin, before)?;
+            }
+        }
+        (None, None) => {
+            let begin = match query.until {
+                Some(until) => before.min(first_at(connection, until.saturating_add(SLACK).unwrap_or(Timestamp::MAX))?),
+                None => before,
+            };
+            take("?1 IS NULL", &rusqlite::types::Null, begin)?;
+        }
+    }
+    rows.retain(|row| cut.is_none_or(|cut| row.seq >= cut));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.seq));
+    let far = query.from.and_then(|from| from.checked_sub(SLACK).ok()).map_or(i64::MIN, codec::micros);
+    if rows.last().is_some_and(|row| row.at < far) {
+        cut = None;
+    }
+    let text = query.text.as_ref().map(|text| text.to_lowercase());
+    let mut found = AuditFound { entries: Vec::new(), next: None };
+    for row in rows {
+        if origins.as_ref().is_some_and(|origins| !origins.contains(&row.origin)) {
+            continue;
+        }
+        let at = codec::timestamp(row.at);
+        if query.until.is_some_and(|until| at >= until) || query.from.is_some_and(|from| at < from) {
+            continue;
+        }
+        let entry = row.decode(connection, shared)?;
+        let fields = &entry.fields;
+        if query.action.as_ref().is_some_and(|action| *action != fields.action) {
+            continue;
+        }
+        let says = |text: &String| {
+            [&fields.reason, &fields.decided_by, &fields.purpose].iter().any(|part| part.to_lowercase().contains(text))
+        };
+        if text.as_ref().is_some_and(|text| !says(text)) {
+            continue;
+        }
+        if found.entries.len() == limit {
+            found.next = found.entries.last().map(|entry| entry.seq);
+            return Ok(found);
+        }
+        found.entries.push(entry);
+    }
+    found.next = cut;
+    Ok(found)
+}
+
 fn message(row: &Row<'_>) -> rusqlite::Result<(OutboxMessage, String)> {
     Ok((
         OutboxMessage {
@@ -317,8 +437,19 @@ pub(crate) fn list(connection: &Connection, space: &str, now: Timestamp) -> Resu
         .map_err(storage)
 }
 
+/// How long a request key is kept: nothing that a form was begun with (a session, a draft) lives so long, so nothing can send
+/// the same again after it.
+const KEYS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Request keys forgotten at a time, so that no sweep keeps others waiting.
+const KEYS_AT_A_TIME: usize = 5000;
+
 pub(crate) fn sweep(tx: &Connection, now: Timestamp) -> Result<usize, StoreError> {
     let mut removed = 0;
+    let oldest = codec::micros(now.saturating_sub(KEYS_KEPT).unwrap_or(Timestamp::MIN));
+    removed += tx
+        .prepare_cached("DELETE FROM once WHERE key IN (SELECT key FROM once WHERE at <= ?1 ORDER BY at LIMIT ?2)")
+        .and_then(|mut s| s.execute(params![oldest, KEYS_AT_A_TIME as i64]))
+        .map_err(storage)?;
     for sql in ["DELETE FROM kv WHERE expires <= ?1", "DELETE FROM occupancy WHERE until <= ?1"] {
         removed += tx.prepare_cached(sql).and_then(|mut s| s.execute([codec::micros(now)])).map_err(storage)?;
     }

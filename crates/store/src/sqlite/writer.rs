@@ -1,13 +1,12 @@
 //! The one writer: a thread that groups waiting batches into one SQLite transaction.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::commit::State;
+use super::commit::{HEAD_AFTER, State};
 use super::{Shared, storage};
 use crate::StoreError;
 
@@ -26,8 +25,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub fn start(connection: Connection, shared: Arc<Shared>, folder: PathBuf) -> Result<Self, StoreError> {
-        let mut state = State::load(&connection, shared, folder)?;
+    pub fn start(connection: Connection, shared: Arc<Shared>) -> Result<Self, StoreError> {
+        let mut state = State::load(&connection, shared)?;
         let (queue, commands) = mpsc::sync_channel::<Command>(QUEUE);
         let thread = std::thread::Builder::new()
             .name("kith-writer".into())
@@ -110,7 +109,15 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 
 fn write_loop(connection: &Connection, state: &mut State, commands: &mpsc::Receiver<Command>) {
     let mut finishers: Vec<Finish> = Vec::with_capacity(GROUP);
-    while let Ok(first) = commands.recv() {
+    loop {
+        let first = match commands.recv_timeout(HEAD_AFTER) {
+            Ok(first) => first,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                state.sign_head(connection);
+                continue;
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        };
         let mut begun = execute(connection, "BEGIN IMMEDIATE").and_then(|()| state.begin_group(connection));
         let mut next = Some(first);
         while let Some(command) = next.take() {
@@ -128,7 +135,7 @@ fn write_loop(connection: &Connection, state: &mut State, commands: &mpsc::Recei
             let _ = execute(connection, "ROLLBACK");
         }
         match &outcome {
-            Ok(()) => state.keep_group(),
+            Ok(()) => state.keep_group(connection),
             Err(_) => {
                 if let Err(error) = state.undo_group(connection) {
                     tracing::error!(%error, "the writer could not go back to the last commit");
@@ -143,7 +150,7 @@ fn write_loop(connection: &Connection, state: &mut State, commands: &mpsc::Recei
             });
         }
     }
-    state.write_head();
+    state.sign_head(connection);
     if let Err(error) = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
         tracing::warn!(%error, "no checkpoint at closing; the log is replayed at the next start");
     }

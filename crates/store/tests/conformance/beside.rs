@@ -135,6 +135,22 @@ pub async fn impossible_times_are_refused(store: Fresh) {
     Act::new(0).occupy("Schedule/s", 0, 86_400, "Appointment/1", None).commit(&store).await.unwrap();
 }
 
+pub async fn a_request_key_is_forgotten_when_nothing_can_send_it_again(store: Fresh) {
+    const DAY: i64 = 24 * 3600;
+    let act = |day: i64, id: &'static str, key: &str| {
+        let key = (key.to_owned(), [1; 32]);
+        Act::new(day * DAY).create(patient(id)).with(|b| b.once = Some(key))
+    };
+    act(0, "a", "first").commit(&store).await.unwrap();
+    act(5, "b", "second").commit(&store).await.unwrap();
+    // Kept while somebody may still send the form they began.
+    assert_eq!(store.sweep(at(29 * DAY)).await.unwrap(), 0);
+    assert!(act(29, "c", "first").commit(&store).await.unwrap().replayed);
+    assert_eq!(store.sweep(at(31 * DAY)).await.unwrap(), 1);
+    assert!(!act(31, "c", "first").commit(&store).await.unwrap().replayed, "the key may be used anew");
+    assert!(act(31, "d", "second").commit(&store).await.unwrap().replayed, "and the younger one is still known");
+}
+
 pub async fn a_repeated_request_is_answered_once(store: Fresh) {
     let ask = |digest: u8, id: &str| {
         let key = ("booking".to_owned(), [digest; 32]);
@@ -259,7 +275,7 @@ pub async fn the_audit_chain_is_whole_and_told_by_person(store: Fresh) {
         let draft = AuditDraft { person: Some("a".into()), fields: read, covers_writes: false };
         Act::new(n).with(|b| b.audit.push(draft)).commit(&store).await.unwrap();
     }
-    let report = store.verify_audit().await.unwrap();
+    let report = store.verify_audit(None).await.unwrap();
     assert_eq!((report.entries, report.head, report.broken), (7, 7, None));
     let of_a = store.audit_of("a", None, 3).await.unwrap();
     assert_eq!(of_a.iter().map(|e| e.fields.reason.as_str()).collect::<Vec<_>>(), ["visit 5", "visit 4", "visit 3"]);

@@ -53,6 +53,7 @@ macro_rules! conformance {
                 paging_is_stable_while_others_write;
             beside: links_follow_the_resource, a_slot_is_never_given_twice, a_lapsed_hold_gives_way,
                 release_and_take_again_in_one_act, impossible_times_are_refused, a_repeated_request_is_answered_once,
+                a_request_key_is_forgotten_when_nothing_can_send_it_again,
                 a_message_is_delivered_until_settled, a_dead_message_is_kept_for_a_person_to_see, a_job_runs_when_due,
                 small_values_lapse, the_audit_chain_is_whole_and_told_by_person, a_closed_store_says_so;
         );

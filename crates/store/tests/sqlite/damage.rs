@@ -12,7 +12,7 @@ use crate::conformance::{Act, Fresh, assert_sound, observation, patient};
 use crate::open;
 
 /// Two people, a history, a deletion, a booking.
-async fn planted(folder: &Path) -> Arc<dyn Store> {
+pub async fn planted(folder: &Path) -> Arc<dyn Store> {
     let store: Arc<dyn Store> = open(folder);
     Act::new(0)
         .create(patient("a"))
@@ -130,9 +130,9 @@ async fn every_alteration_of_the_audit_chain_is_found_and_placed() {
     for (sql, words) in cases {
         let folder = tempfile::tempdir().unwrap();
         let store = planted(folder.path()).await;
-        assert_eq!(store.verify_audit().await.unwrap().broken, None);
+        assert_eq!(store.verify_audit(None).await.unwrap().broken, None);
         Sqlite::tamper(folder.path()).unwrap().execute_batch(sql).unwrap();
-        let broken = store.verify_audit().await.unwrap().broken.expect(sql);
+        let broken = store.verify_audit(None).await.unwrap().broken.expect(sql);
         assert!(broken.contains(words), "{sql}: {broken}");
         assert!(store.check().await.unwrap().problems.contains(&broken));
     }
@@ -143,7 +143,7 @@ async fn a_chain_whose_end_was_cut_off_is_found() {
     let folder = tempfile::tempdir().unwrap();
     planted(folder.path()).await.close().await.unwrap();
     Sqlite::tamper(folder.path()).unwrap().execute_batch("DELETE FROM audit WHERE seq >= 5").unwrap();
-    let broken = open(folder.path()).verify_audit().await.unwrap().broken.unwrap();
+    let broken = open(folder.path()).verify_audit(None).await.unwrap().broken.unwrap();
     assert_eq!(broken, "the chain ends at entry 4 but entry 6 was there once: its end was cut off");
 }
 
@@ -162,7 +162,7 @@ async fn a_chain_made_anew_from_an_old_copy_is_found() {
     std::fs::write(&database, old).unwrap();
     go_on(8).await;
     go_on(9).await;
-    let broken = open(folder.path()).verify_audit().await.unwrap().broken.unwrap();
+    let broken = open(folder.path()).verify_audit(None).await.unwrap().broken.unwrap();
     assert!(broken.contains("audit entry 7 is not the one whose hash was written beside the database"), "{broken}");
 }
 

@@ -3,113 +3,38 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
-use kith_contact::message::{self, MAX_TEXT, Message, Thread, ToTeam};
-use kith_contact::{Channel, Error, time};
+use kith_contact::message::{self, MAX_TEXT, Thread, ToTeam};
+use kith_contact::{Channel, time};
 use kith_directory::Directory;
-use kith_trust::{Record, RelationshipKind};
+use kith_trust::RelationshipKind;
 use serde::{Deserialize, Serialize};
 
 use super::{Mine, id_of, reference};
+use crate::conversation::{self, Line, Side};
 use crate::form::{Checked, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Me;
 use crate::state::AppState;
 
 #[derive(Serialize)]
-struct ThreadLine {
-    id: String,
-    subject: String,
-    team: String,
-    last: Option<String>,
-    unread: usize,
-    waiting: Option<String>,
-}
-
-#[derive(Serialize)]
 struct List {
-    threads: Vec<ThreadLine>,
-}
-
-fn waiting(thread: &Thread, mine: &Mine) -> Option<String> {
-    thread.due.map(|due| {
-        let by = time::by_words(due, mine.now);
-        if due < mine.now { format!("Late: an answer was due by {by}") } else { format!("Answer due by {by}") }
-    })
-}
-
-fn team_of(thread: &Thread) -> String {
-    thread.team.as_ref().map_or_else(|| "Your care team".to_owned(), |team| team.name.clone())
+    threads: Vec<Line>,
 }
 
 pub(crate) async fn list(State(state): State<AppState>, me: Me) -> WebResult<Page> {
     let mine = Mine::open(&state, &me).await?;
-    let threads = message::threads(&mine.record);
-    let threads = threads.iter().map(|thread| ThreadLine {
-        id: id_of(&thread.root).to_owned(),
-        subject: thread.subject.clone(),
-        team: team_of(thread),
-        last: thread.last().map(|at| at.to_string()),
-        unread: thread.unread_by_person,
-        waiting: waiting(thread, &mine),
-    });
-    Ok(Page::new("person/messages", &List { threads: threads.collect() }))
+    Ok(Page::new("person/messages", &List { threads: conversation::lines(&mine.record, Side::Person, mine.now) }))
 }
 
-#[derive(Serialize)]
-struct ThreadView {
-    id: String,
-    subject: String,
-    team: String,
-    messages: Vec<MessageView>,
-    waiting: Option<String>,
-    longest: usize,
-}
-
-#[derive(Serialize)]
-struct MessageView {
-    from: String,
-    mine: bool,
-    text: String,
-    sent: Option<String>,
-    read: Option<String>,
-    new: bool,
-}
-
-fn thread_view(thread: &Thread, mine: &Mine) -> ThreadView {
-    let shown = |m: &Message| MessageView {
-        from: m.from.name.clone(),
-        mine: m.from_person,
-        text: m.text.clone(),
-        sent: m.sent.map(|at| at.to_string()),
-        read: m.read.filter(|_| m.from_person).map(|at| at.to_string()),
-        new: !m.from_person && m.read.is_none(),
-    };
-    ThreadView {
-        id: id_of(&thread.root).to_owned(),
-        subject: thread.subject.clone(),
-        team: team_of(thread),
-        messages: thread.messages.iter().map(shown).collect(),
-        waiting: waiting(thread, mine),
-        longest: MAX_TEXT,
-    }
-}
-
-fn find(record: &Record, id: &str) -> WebResult<Thread> {
-    let root = reference("Communication", id)?;
-    message::threads(record).into_iter().find(|t| t.root == root).ok_or_else(WebError::not_found)
+fn one(thread: &Thread, mine: &Mine) -> Page {
+    Page::new("person/message", &conversation::view(thread, Side::Person, mine.now))
 }
 
 pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): Path<String>) -> WebResult<Page> {
     let mine = Mine::open(&state, &me).await?;
-    let thread = find(&mine.record, &id)?;
-    let page = Page::new("person/message", &thread_view(&thread, &mine));
-    if thread.unread_by_person > 0 {
-        // That it could not be noted as read must not keep it from being read.
-        match message::mark_read(&me.access, &me.person, &thread.root).await {
-            Ok(_) | Err(Error::Door(kith_trust::Error::Conflict { .. })) => {}
-            Err(error) => tracing::warn!(%error, "a message could not be marked as read"),
-        }
-    }
+    let thread = conversation::find(&mine.record, &id)?;
+    let page = one(&thread, &mine);
+    conversation::mark_read(&me.access, &me.person, &thread, Side::Person).await;
     Ok(page)
 }
 
@@ -137,11 +62,11 @@ pub(crate) async fn reply(
     Checked { form, key, fields }: Checked<Written>,
 ) -> WebResult {
     let mine = Mine::open(&state, &me).await?;
-    let thread = find(&mine.record, &id)?;
+    let thread = conversation::find(&mine.record, &id)?;
     let mut errors = FormErrors::new();
     check_text(&mut errors, &form.text);
     if !errors.is_empty() {
-        return Ok(Page::new("person/message", &thread_view(&thread, &mine)).with_form(&fields, &errors).into());
+        return Ok(one(&thread, &mine).with_form(&fields, &errors).into());
     }
     let team = match &thread.team {
         Some(team) => team.reference.clone(),

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reference;
 use crate::record_view::{self, Authors, Event};
-use crate::reply::WebResult;
+use crate::reply::{WebError, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
 
@@ -124,6 +124,14 @@ impl Chart {
 
     pub fn may_write_clinical(&self) -> bool {
         self.can.write_clinical
+    }
+
+    /// Goes on if the reader may; says who does, otherwise.
+    pub fn only_if(&self, may: bool, who_may: &str) -> WebResult<()> {
+        if may {
+            return Ok(());
+        }
+        Err(WebError::forbidden(who_may).next("Back to the record", self.path("")))
     }
 
     /// Leads to a page of this record: `path("/care")`.

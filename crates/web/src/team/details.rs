@@ -45,12 +45,12 @@ impl ProxyLine {
     }
 }
 
-fn may_change(chart: &Chart) -> WebResult<()> {
-    if chart.can.change_details {
-        return Ok(());
-    }
-    Err(WebError::forbidden("Only teams that give this person care now can change how they are reached.")
-        .next("Back to the record", chart.path("")))
+/// The record, for whoever may change how the person is reached.
+async fn open(state: &AppState, staff: &Staff, id: &str) -> WebResult<Chart> {
+    let chart = Chart::open(state, staff, id).await?;
+    let who = "Only teams that give this person care now can change how they are reached.";
+    chart.only_if(chart.can.change_details, who)?;
+    Ok(chart)
 }
 
 fn page(chart: &Chart, form: Option<(&Fields, &FormErrors)>) -> Page {
@@ -72,8 +72,7 @@ fn page(chart: &Chart, form: Option<(&Fields, &FormErrors)>) -> Page {
 }
 
 pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_change(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     Ok(page(&chart, None))
 }
 
@@ -83,8 +82,7 @@ pub(super) async fn save(
     Path(id): Path<String>,
     Checked { form, fields, .. }: Checked<Sent>,
 ) -> WebResult {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_change(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     match form.save(&chart.access, chart.id()).await? {
         Ok(()) => Ok(Reply::to(chart.path("/details")).done("Saved. Everybody who sees them is shown it.")),
         Err(errors) => Ok(page(&chart, Some((&fields, &errors))).into()),
@@ -110,8 +108,7 @@ pub(super) async fn ask_end(
     staff: Staff,
     Path((id, proxy)): Path<(String, String)>,
 ) -> WebResult<Page> {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_change(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     let proxy = ProxyLine::of(&one(&chart, &proxy)?);
     Ok(Page::new("team/proxy_end", &Ending { proxy, frame: chart.frame("details") }))
 }
@@ -125,8 +122,7 @@ pub(super) async fn end(
     Path((id, proxy)): Path<(String, String)>,
     _: Checked<Nothing>,
 ) -> WebResult {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_change(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     let wanted = reference("RelatedPerson", &proxy)?;
     proxy::end_proxy(&chart.access, &wanted).await?;
     Ok(Reply::to(chart.path("/details")).done("They cannot act for this person any more. The person is told."))

@@ -90,7 +90,7 @@ pub(super) async fn identify(
 }
 
 /// An NHS number as typed, or what to put right.
-pub(super) fn nhs_number(typed: &str, errors: &mut FormErrors, field: &str) -> Option<NhsNumber> {
+pub(crate) fn nhs_number(typed: &str, errors: &mut FormErrors, field: &str) -> Option<NhsNumber> {
     use kith_fhir::identifier::NhsNumberError;
     if typed.trim().is_empty() {
         errors.add(field, "Enter the NHS number");

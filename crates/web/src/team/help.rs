@@ -512,16 +512,35 @@ fn ask_of<'a>(chart: &Chart, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
     }
 }
 
-/// The whole draft, or elsewhere to go: a question is still to be asked, or it was sent already.
-async fn ready(chart: &Chart, pathway: &Pathway) -> WebResult<Result<Draft, Reply>> {
-    let Some(draft) = recall(chart, pathway).await? else {
+/// The record, the pathway and its whole draft, or elsewhere to go: a question is still to be asked, or it was sent already.
+async fn ready<'a>(
+    state: &'a AppState,
+    staff: &Staff,
+    id: &str,
+    wanted: &str,
+) -> WebResult<Result<(Chart, &'a Pathway, Draft), Reply>> {
+    let pathway = pathway(state, wanted)?;
+    let chart = Chart::open(state, staff, id).await?;
+    let Some(draft) = recall(&chart, pathway).await? else {
         return Ok(Err(Reply::to(chart.path("/care")).note("This was sent already, or it is too long ago.")));
     };
     let done = matches!(pathway.next(&draft.facts, &draft.answers), Step::Done);
     if done && stopped_by(pathway, &draft).is_none() {
-        return Ok(Ok(draft));
+        return Ok(Ok((chart, pathway, draft)));
     }
     Ok(Err(Reply::to(chart.path(&format!("/help/{}", pathway.id)))))
+}
+
+/// Says what came of it, on the page of what is arranged; the draft is done with.
+async fn finished(chart: &Chart, pathway: &Pathway, draft: Draft, said: Result<String, Error>) -> WebResult {
+    match said {
+        Ok(said) => {
+            forget(chart, pathway).await?;
+            Ok(Reply::to(chart.path("/care")).done(said))
+        }
+        Err(Error::Changed(_)) => changed(chart, pathway, draft).await,
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What the record knows has changed since the answers were read out.
@@ -544,10 +563,8 @@ pub(super) async fn book(
     Path((id, wanted)): Path<(String, String)>,
     Checked { form, fields, .. }: Checked<Chosen>,
 ) -> WebResult {
-    let pathway = pathway(&state, &wanted)?;
-    let chart = Chart::open(&state, &staff, &id).await?;
-    let draft = match ready(&chart, pathway).await? {
-        Ok(draft) => draft,
+    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
+        Ok(ready) => ready,
         Err(elsewhere) => return Ok(elsewhere),
     };
     let mut errors = FormErrors::new();
@@ -582,22 +599,16 @@ pub(super) async fn ask(
     Path((id, wanted)): Path<(String, String)>,
     _: Checked<Nothing>,
 ) -> WebResult {
-    let pathway = pathway(&state, &wanted)?;
-    let chart = Chart::open(&state, &staff, &id).await?;
-    let draft = match ready(&chart, pathway).await? {
-        Ok(draft) => draft,
+    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
+        Ok(ready) => ready,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    match service::request(&chart.access, &chart.directory, &ask_of(&chart, pathway, &draft), &draft.key).await {
-        Ok(made) => {
-            forget(&chart, pathway).await?;
-            let by = time::by_words(made.due, chart.now);
-            let said = format!("{} has this and answers by {by}. Tell the person.", made.owner.name);
-            Ok(Reply::to(chart.path("/care")).done(said))
-        }
-        Err(Error::Changed(_)) => changed(&chart, pathway, draft).await,
-        Err(error) => Err(error.into()),
-    }
+    let made = service::request(&chart.access, &chart.directory, &ask_of(&chart, pathway, &draft), &draft.key).await;
+    let said = made.map(|made| {
+        let by = time::by_words(made.due, chart.now);
+        format!("{} has this and answers by {by}. Tell the person.", made.owner.name)
+    });
+    finished(&chart, pathway, draft, said).await
 }
 
 /// They go to a service that takes people without booking, which then expects them.
@@ -607,21 +618,14 @@ pub(super) async fn go(
     Path((id, wanted, to)): Path<(String, String, String)>,
     _: Checked<Nothing>,
 ) -> WebResult {
-    let pathway = pathway(&state, &wanted)?;
-    let chart = Chart::open(&state, &staff, &id).await?;
-    let draft = match ready(&chart, pathway).await? {
-        Ok(draft) => draft,
+    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
+        Ok(ready) => ready,
         Err(elsewhere) => return Ok(elsewhere),
     };
     let ask = ask_of(&chart, pathway, &draft);
-    match service::go_there(&chart.access, &chart.directory, &ask, &to, &draft.key).await {
-        Ok(made) => {
-            forget(&chart, pathway).await?;
-            Ok(Reply::to(chart.path("/care")).done(format!("{} knows that they are coming.", made.owner.name)))
-        }
-        Err(Error::Changed(_)) => changed(&chart, pathway, draft).await,
-        Err(error) => Err(error.into()),
-    }
+    let made = service::go_there(&chart.access, &chart.directory, &ask, &to, &draft.key).await;
+    let said = made.map(|made| format!("{} knows that they are coming.", made.owner.name));
+    finished(&chart, pathway, draft, said).await
 }
 
 /// The advice was read out, and is kept for the person.
@@ -631,18 +635,11 @@ pub(super) async fn advice(
     Path((id, wanted)): Path<(String, String)>,
     _: Checked<Nothing>,
 ) -> WebResult {
-    let pathway = pathway(&state, &wanted)?;
-    let chart = Chart::open(&state, &staff, &id).await?;
-    let draft = match ready(&chart, pathway).await? {
-        Ok(draft) => draft,
+    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
+        Ok(ready) => ready,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    match service::self_care(&chart.access, &ask_of(&chart, pathway, &draft), &draft.key).await {
-        Ok(_) => {
-            forget(&chart, pathway).await?;
-            Ok(Reply::to(chart.path("/care")).done("The advice is kept, and the person can read it again."))
-        }
-        Err(Error::Changed(_)) => changed(&chart, pathway, draft).await,
-        Err(error) => Err(error.into()),
-    }
+    let kept = service::self_care(&chart.access, &ask_of(&chart, pathway, &draft), &draft.key).await;
+    let said = kept.map(|_| "The advice is kept, and the person can read it again.".to_owned());
+    finished(&chart, pathway, draft, said).await
 }

@@ -1,12 +1,13 @@
 //! Messages between the person and teams, as staff see and answer them.
 
 use axum::extract::{Path, State};
-use kith_contact::message::{self, MAX_TEXT, Message, Thread, ToPerson, ToTeam};
-use kith_contact::{Channel, Error, time};
+use kith_contact::message::{self, MAX_TEXT, Thread, ToPerson, ToTeam};
+use kith_contact::{Channel, Error};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{Choice, id_of, own_services, reference};
+use super::{Choice, id_of, own_services};
+use crate::conversation::{self, Line, Side, View};
 use crate::form::{Checked, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Staff;
@@ -15,106 +16,29 @@ use crate::state::AppState;
 #[derive(Serialize)]
 struct List {
     frame: Frame,
-    threads: Vec<ThreadLine>,
-}
-
-#[derive(Serialize)]
-struct ThreadLine {
-    id: String,
-    subject: String,
-    team: String,
-    last: Option<String>,
-    unread: usize,
-    waiting: Option<Waiting>,
-}
-
-/// An answer that somebody waits for.
-#[derive(Serialize)]
-pub(super) struct Waiting {
-    words: String,
-    late: bool,
-}
-
-#[derive(Serialize)]
-pub(super) struct ThreadView {
-    id: String,
-    subject: String,
-    team: String,
-    messages: Vec<MessageView>,
-    waiting: Option<Waiting>,
-    longest: usize,
-}
-
-#[derive(Serialize)]
-struct MessageView {
-    from: String,
-    from_person: bool,
-    text: String,
-    sent: Option<String>,
-    read: Option<String>,
-}
-
-fn waiting(chart: &Chart, thread: &Thread) -> Option<Waiting> {
-    thread.due.map(|due| Waiting { words: time::due_words(due, chart.now), late: due < chart.now })
-}
-
-fn team_of(thread: &Thread) -> String {
-    thread.team.as_ref().map_or_else(|| "No team".to_owned(), |team| team.name.clone())
-}
-
-pub(super) fn thread_view(chart: &Chart, thread: &Thread) -> ThreadView {
-    let shown = |m: &Message| MessageView {
-        from: m.from.name.clone(),
-        from_person: m.from_person,
-        text: m.text.clone(),
-        sent: m.sent.map(|at| at.to_string()),
-        read: m.read.map(|at| at.to_string()),
-    };
-    ThreadView {
-        id: id_of(&thread.root).to_owned(),
-        subject: thread.subject.clone(),
-        team: team_of(thread),
-        messages: thread.messages.iter().map(shown).collect(),
-        waiting: waiting(chart, thread),
-        longest: MAX_TEXT,
-    }
+    threads: Vec<Line>,
 }
 
 pub(super) async fn list(State(state): State<AppState>, staff: Staff, Path(id): Path<String>) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
-    let threads = message::threads(&chart.record);
-    let threads = threads
-        .iter()
-        .map(|thread| ThreadLine {
-            id: id_of(&thread.root).to_owned(),
-            subject: thread.subject.clone(),
-            team: team_of(thread),
-            last: thread.last().map(|at| at.to_string()),
-            unread: thread.unread_by_team,
-            waiting: waiting(&chart, thread),
-        })
-        .collect();
+    let threads = conversation::lines(&chart.record, Side::Team, chart.now);
     Ok(Page::new("team/messages", &List { frame: chart.frame("messages"), threads }))
 }
 
 #[derive(Serialize)]
 struct One {
     frame: Frame,
-    thread: ThreadView,
+    thread: View,
     teams: Vec<Choice>,
 }
 
-fn find(chart: &Chart, thread: &str) -> WebResult<Thread> {
-    let root = reference("Communication", thread)?;
-    message::threads(&chart.record).into_iter().find(|t| t.root == root).ok_or_else(WebError::not_found)
-}
-
-fn one(chart: &Chart, thread: &Thread) -> One {
-    One {
+fn one(chart: &Chart, thread: &Thread) -> Page {
+    let view = One {
         frame: chart.frame("messages"),
-        thread: thread_view(chart, thread),
+        thread: conversation::view(thread, Side::Team, chart.now),
         teams: own_services(chart.access.actor(), &chart.directory),
-    }
+    };
+    Page::new("team/message", &view)
 }
 
 pub(super) async fn show(
@@ -123,14 +47,10 @@ pub(super) async fn show(
     Path((id, thread)): Path<(String, String)>,
 ) -> WebResult<Page> {
     let chart = Chart::open(&state, &staff, &id).await?;
-    let thread = find(&chart, &thread)?;
-    let page = Page::new("team/message", &one(&chart, &thread));
-    if thread.unread_by_team > 0 && chart.can.message {
-        // That it could not be noted as read must not keep it from being read.
-        match message::mark_read(&chart.access, chart.id(), &thread.root).await {
-            Ok(_) | Err(Error::Door(kith_trust::Error::Conflict { .. })) => {}
-            Err(error) => tracing::warn!(%error, "a message could not be marked as read"),
-        }
+    let thread = conversation::find(&chart.record, &thread)?;
+    let page = one(&chart, &thread);
+    if chart.can.message {
+        conversation::mark_read(&chart.access, chart.id(), &thread, Side::Team).await;
     }
     Ok(page)
 }
@@ -182,7 +102,7 @@ pub(super) async fn reply(
     Checked { form, fields, key }: Checked<Answer>,
 ) -> WebResult {
     let chart = Chart::open(&state, &staff, &id).await?;
-    let thread = find(&chart, &thread)?;
+    let thread = conversation::find(&chart.record, &thread)?;
     let mut errors = FormErrors::new();
     let Some(team) = voice(&chart, &form.team, Some(&thread)) else {
         return Err(WebError::forbidden("You do not work in a team that can answer."));
@@ -208,7 +128,7 @@ pub(super) async fn reply(
         }
         Err(error) => {
             beside_fields(error, &mut errors)?;
-            Ok(Page::new("team/message", &one(&chart, &thread)).with_form(&fields, &errors).into())
+            Ok(one(&chart, &thread).with_form(&fields, &errors).into())
         }
     }
 }

@@ -96,6 +96,8 @@ pub(crate) fn routes() -> Routes {
     ]
 }
 
+pub(crate) use find::nhs_number;
+
 /// `Type/id` from an id in an address; not found where it is no id.
 fn reference(kind: &str, id: &str) -> WebResult<String> {
     let fits = !id.is_empty() && id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));

@@ -8,7 +8,7 @@ use super::chart::{Chart, Frame};
 use super::{Choice, Group, id_of, optional, own_services, refused, services_by_kind};
 use crate::form::{Checked, FormErrors};
 use crate::record_view;
-use crate::reply::{Page, Reply, WebError, WebResult};
+use crate::reply::{Page, Reply, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
 
@@ -58,12 +58,12 @@ fn view(chart: &Chart, request: &str) -> WebResult<View> {
     })
 }
 
-fn may_refer(chart: &Chart) -> WebResult<()> {
-    if chart.access.actor().role.is_clinical() && chart.can.write_clinical {
-        return Ok(());
-    }
-    Err(WebError::forbidden("Clinicians and link workers who give this person care refer. Ask one of them.")
-        .next("Back to the record", chart.path("")))
+/// The record, for whoever may refer this person.
+async fn open(state: &AppState, staff: &Staff, id: &str) -> WebResult<Chart> {
+    let chart = Chart::open(state, staff, id).await?;
+    let may = chart.access.actor().role.is_clinical() && chart.can.write_clinical;
+    chart.only_if(may, "Clinicians and link workers who give this person care refer. Ask one of them.")?;
+    Ok(chart)
 }
 
 pub(super) async fn show(
@@ -72,8 +72,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(about): Query<About>,
 ) -> WebResult<Page> {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_refer(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     Ok(Page::new("team/refer", &view(&chart, &about.request)?))
 }
 
@@ -105,8 +104,7 @@ pub(super) async fn refer(
     Path(id): Path<String>,
     Checked { form, fields, key }: Checked<Form>,
 ) -> WebResult {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_refer(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     let view = view(&chart, &form.request)?;
     let mut errors = FormErrors::new();
     let kind = match form.kind.as_str() {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::chart::{Chart, Frame};
 use super::{Choice, Group, optional, own_services, refused, services_by_kind};
 use crate::form::{Checked, Fields, FormErrors};
-use crate::reply::{Page, Reply, WebError, WebResult};
+use crate::reply::{Page, Reply, WebResult};
 use crate::signed::Staff;
 use crate::state::AppState;
 
@@ -108,12 +108,11 @@ fn view(chart: &Chart, about: &About) -> WebResult<View> {
     })
 }
 
-fn may_write(chart: &Chart) -> WebResult<()> {
-    if chart.can.write_clinical {
-        return Ok(());
-    }
-    Err(WebError::forbidden("Only clinicians who give this person care can write down a visit.")
-        .next("Back to the record", chart.path("")))
+/// The record, for whoever may write a visit into it.
+async fn open(state: &AppState, staff: &Staff, id: &str) -> WebResult<Chart> {
+    let chart = Chart::open(state, staff, id).await?;
+    chart.only_if(chart.can.write_clinical, "Only clinicians who give this person care can write down a visit.")?;
+    Ok(chart)
 }
 
 pub(super) async fn show(
@@ -122,8 +121,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     Query(about): Query<About>,
 ) -> WebResult<Page> {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_write(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     Ok(Page::new("team/visit", &view(&chart, &about)?))
 }
 
@@ -254,8 +252,7 @@ pub(super) async fn record(
     Path(id): Path<String>,
     Checked { form, fields, key }: Checked<Form>,
 ) -> WebResult {
-    let chart = Chart::open(&state, &staff, &id).await?;
-    may_write(&chart)?;
+    let chart = open(&state, &staff, &id).await?;
     let about = About { appointment: form.appointment.clone(), task: form.task.clone() };
     let view = view(&chart, &about)?;
     let again = |errors: &FormErrors| Ok(Page::new("team/visit", &view).with_form(&fields, errors).into());

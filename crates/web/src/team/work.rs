@@ -11,7 +11,8 @@ use kith_handover::{Error, Refusal, State as WorkState};
 use serde::{Deserialize, Serialize};
 
 use super::chart::{Chart, Frame};
-use super::{capital, channel_words, id_of, messages, reference, refused, team_name};
+use super::{capital, channel_words, id_of, reference, refused, team_name};
+use crate::conversation::{self, Side};
 use crate::form::Checked;
 use crate::record_view::{self, Document};
 use crate::reply::{Page, Reply, WebError, WebResult};
@@ -123,7 +124,7 @@ struct View {
     frame: Frame,
     work: WorkView,
     request: Option<Request>,
-    thread: Option<messages::ThreadView>,
+    thread: Option<conversation::View>,
     word: Option<Word>,
     appointment: Option<Booked>,
     /// The team that asked: work of theirs can be returned.
@@ -174,7 +175,7 @@ pub(super) async fn show(State(state): State<AppState>, staff: Staff, Path(id): 
         came_back: asked_by.as_ref().is_some_and(|team| team.reference == open.work.owner.reference),
         asked_by: asked_by.map(|team| team.name),
         request: open.request().map(|request| request_view(&open.chart, request)),
-        thread: thread_of(&open).map(|thread| messages::thread_view(&open.chart, &thread)),
+        thread: thread_of(&open).map(|thread| conversation::view(&thread, Side::Team, open.chart.now)),
         word: word_of(&open),
         appointment: booked(&open),
         work: open.view(),

@@ -48,6 +48,8 @@ struct View {
     searched: bool,
     no_team: bool,
     back: String,
+    /// Questions of the privacy officer that wait for an answer.
+    questions: usize,
 }
 
 #[derive(Serialize)]
@@ -146,12 +148,13 @@ async fn view(state: &AppState, staff: &Staff, wanted: &Wanted, text: Option<Str
         unreadable: unreadable.len(),
         searched: text.is_some(),
         back,
+        questions: crate::governance::waiting(staff).await?,
     })
 }
 
 pub(super) async fn show(State(state): State<AppState>, staff: Staff, Query(wanted): Query<Wanted>) -> WebResult {
     if staff.role() == Role::PrivacyOfficer {
-        return Ok(Reply::to("/team/audit"));
+        return Ok(Reply::to("/governance"));
     }
     if staff.role() == Role::SafetyOfficer {
         return Ok(Reply::to("/team/learning"));

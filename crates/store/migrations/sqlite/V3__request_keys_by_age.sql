@@ -1,0 +1,2 @@
+-- Request keys are swept by age.
+CREATE INDEX once_at ON once (at);

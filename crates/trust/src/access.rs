@@ -366,7 +366,7 @@ impl Access {
         let facts = self.context(patient_id).await?;
         // A record holds a handful of different questions; each is put once.
         let mut answers: Vec<(DataKind, Facts, Answer)> = Vec::new();
-        let mut withheld: BTreeMap<DataKind, (usize, usize)> = BTreeMap::new();
+        let mut withheld: BTreeMap<(DataKind, usize), usize> = BTreeMap::new();
         let mut entries = Vec::with_capacity(stored.len());
         for item in stored.iter() {
             let Some(value) = item.value.as_deref() else { continue };
@@ -382,7 +382,7 @@ impl Access {
             if answers[at].2.allowed {
                 entries.extend(Entry::of(item));
             } else {
-                withheld.entry(kind).or_insert((at, 0)).1 += 1;
+                *withheld.entry((kind, at)).or_default() += 1;
             }
         }
         if entries.is_empty() {
@@ -409,7 +409,8 @@ impl Access {
             .collect();
         let withheld = withheld
             .into_iter()
-            .map(|(kind, (at, count))| Withheld { kind, why: answers[at].2.decided_by.clone(), count })
+            // One line for each kind and reason.
+            .map(|((kind, at), count)| Withheld { kind, why: answers[at].2.decided_by.clone(), count })
             .collect();
         let record = Arc::new(Record::new(patient_id, entries, withheld, relationships));
         self.memory().opened.insert(patient_id.to_owned(), Arc::clone(&record));

@@ -5,7 +5,7 @@ LISTEN ?= 127.0.0.1:8080
 DATA ?= kith-data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint assets
+.PHONY: help demo test bench lint assets sbom deny
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,3 +35,10 @@ lint: ## format, clippy and the project's own checks, without tests
 assets: ## bring in the NHS design system, pinned, from npm and PyPI
 	@scripts/need.sh npm python3 python3-pip
 	@sh crates/web/assets/fetch.sh
+
+sbom: ## write what is in the binary to target/kith.cdx.json (CycloneDX)
+	@mkdir -p $(TARGET)
+	cargo xtask sbom > $(TARGET)/kith.cdx.json
+
+deny: ## licences, sources and known faults of what Kith is built on
+	@scripts/deny.sh --install

@@ -67,6 +67,7 @@ step 'format' cargo fmt --all --check
 step 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings
 step 'build' cargo build --workspace --quiet
 step "project's own checks" "$target/debug/xtask" check
+step 'what it is built on' scripts/deny.sh
 step 'content' "$kith" content check
 step 'tests in Rust' rust_tests
 step 'story of a day' story

@@ -9,6 +9,7 @@ mod links;
 mod rooms;
 mod rust_source;
 mod safety;
+mod sbom;
 mod tree;
 mod words;
 
@@ -63,6 +64,7 @@ const CHECKS: &[Check] = &[
 const USAGE: &str = "usage:
   cargo xtask check [NAME...]   run the project's own checks (safety, rooms, words, links, decisions, length)
   cargo xtask safety            print the hazard log as a table
+  cargo xtask sbom              print what is in the binary as a bill of materials (CycloneDX)
   cargo xtask tests [WORD]      list the Rust tests that a control of the hazard log may name
 ";
 
@@ -83,6 +85,10 @@ fn run() -> anyhow::Result<ExitCode> {
         ["check", names @ ..] => check(&read_tree()?, names),
         ["safety"] => {
             print!("{}", safety::table(&read_tree()?)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        ["sbom"] => {
+            print!("{}", sbom::print(&read_tree()?)?);
             Ok(ExitCode::SUCCESS)
         }
         ["tests"] => {

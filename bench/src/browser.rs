@@ -132,7 +132,13 @@ impl Browser {
     /// Signs in through the demonstration's page; `field` is `identity` or `nhs_number`.
     pub async fn sign_in(&mut self, field: &str, value: &str) -> anyhow::Result<()> {
         let shown = self.get("/sign-in").await?.text()?;
-        let page = self.post("/sign-in", &shown, &[(field, value)]).await?;
+        let mut page = self.post("/sign-in", &shown, &[(field, value)]).await?;
+        // To the demonstration's provider and back.
+        while let Some(to) =
+            page.location.clone().filter(|to| to.starts_with("/demo/") || to.starts_with("/sign-in/back"))
+        {
+            page = self.get(&to).await?;
+        }
         if page.status != 303 {
             bail!("sign-in with {field} answered {}", page.status);
         }

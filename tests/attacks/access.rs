@@ -191,7 +191,7 @@ pub async fn properties(site: &Site, ledger: &mut Ledger) {
         let key = crate::wire::fresh_key();
         let fields = [("_csrf", csrf.as_str()), ("_key", key.as_str()), ("identity", "person:partner"), (field, value)];
         let request = Request::new("POST", "/sign-in").header("cookie", &format!("kith-visit={visit}")).fields(&fields);
-        let answer = site.ask(request).await;
+        let answer = crate::site::through(&site.address, "", site.ask(request).await).await;
         let cookie =
             answer.all("set-cookie").find_map(|c| c.strip_prefix("kith=")?.split(';').next()).unwrap_or_default();
         let team = site.ask(Request::get("/team").header("cookie", &format!("kith={cookie}"))).await;

@@ -65,7 +65,8 @@ pub async fn sessions(site: &Site, ledger: &mut Ledger) {
     let request = Request::new("POST", "/sign-in")
         .header("cookie", &format!("kith={planted}; kith-visit={visit}"))
         .fields(&[("_csrf", &csrf), ("_key", &key), ("identity", "person:lonely")]);
-    let answer = site.ask(request).await;
+    let planted_too = format!("kith={planted}; kith-visit={visit}");
+    let answer = crate::site::through(&site.address, &planted_too, site.ask(request).await).await;
     assert_eq!(answer.status, 303);
     let fixed = site.ask(Request::get("/record").header("cookie", &format!("kith={planted}"))).await;
     ledger.note("A session fixed before signing in", "led to sign in", led_away(&fixed));
@@ -84,6 +85,7 @@ pub async fn sessions(site: &Site, ledger: &mut Ledger) {
     let key = crate::wire::fresh_key();
     let request = Request::new("POST", "/sign-in").as_who(&first).header("sec-fetch-site", "same-origin");
     let answer = site.ask(request.fields(&[("_csrf", &csrf), ("_key", &key), ("identity", "person:lonely")])).await;
+    let answer = crate::site::through(&site.address, &format!("kith={}", first.cookie), answer).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
     let old = site.get(&first, "/record").await;
     ledger.note("The session from before signing in as somebody else", "led to sign in", led_away(&old));

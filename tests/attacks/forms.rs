@@ -116,7 +116,7 @@ pub async fn redirects(site: &Site, ledger: &mut Ledger) {
         let key = fresh_key();
         let fields = [("_csrf", csrf.as_str()), ("_key", key.as_str()), ("identity", "person:lonely"), ("next", next)];
         let request = Request::new("POST", "/sign-in").header("cookie", &format!("kith-visit={visit}")).fields(&fields);
-        let answer = site.ask(request).await;
+        let answer = crate::site::through(&site.address, "", site.ask(request).await).await;
         let to: Vec<&str> = answer.all("location").collect();
         let ours = to.len() <= 1
             && to.iter().all(|to| {

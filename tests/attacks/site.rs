@@ -160,6 +160,22 @@ async fn fhir(address: &str, token: &str, path: &str) -> Value {
     parse(&answer.body, &Limits::default()).unwrap_or_else(|e| panic!("{path}: {e}: {}", answer.text()))
 }
 
+/// On from the choice of who to be, to the demonstration's provider and back, with these cookies besides.
+pub async fn through(address: &str, cookies: &str, mut answer: Answer) -> Answer {
+    let mut carried = String::new();
+    while let Some(to) = answer.header("location").map(str::to_owned) {
+        if !["/demo/", "/sign-in/back"].iter().any(|step| to.starts_with(step)) {
+            break;
+        }
+        let set = answer.all("set-cookie").find(|c| c.starts_with("kith-signing=")).and_then(|c| c.split(';').next());
+        carried = set.map_or(carried, str::to_owned);
+        let cookie = format!("{carried}; {cookies}");
+        answer =
+            Request::get(&to).header("cookie", &cookie).header("sec-fetch-site", "same-origin").send(address).await;
+    }
+    answer
+}
+
 /// Signs in as the demonstration allows.
 async fn sign_in(address: &str, identity: &str) -> Who {
     let page = Request::get("/sign-in").send(address).await;
@@ -171,7 +187,7 @@ async fn sign_in(address: &str, identity: &str) -> Who {
         .header("cookie", &format!("kith-visit={visit}"))
         .header("sec-fetch-site", "same-origin")
         .fields(&fields);
-    let answer = request.send(address).await;
+    let answer = through(address, "", request.send(address).await).await;
     assert_eq!(answer.status, 303, "{identity}: {}", answer.text());
     let cookie = answer.all("set-cookie").find_map(|c| c.strip_prefix("kith=")?.split(';').next()).unwrap().to_owned();
     let page = Request::get("/accessibility").header("cookie", &format!("kith={cookie}")).send(address).await;

@@ -110,6 +110,25 @@ pub async fn hold(
     need: &str,
     replacing: Option<HoldId>,
 ) -> Result<Hold, Error> {
+    let mut change = Change::new("hold time");
+    let hold = prepare_hold(access, directory, &mut change, slot, need, replacing).await?;
+    match access.commit(change).await {
+        Ok(_) => Ok(hold),
+        Err(Door::Taken) => Err(taken(access, directory, slot, need).await?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts a hold into a change that may keep more, as [`hold`] makes it. Nothing is held until the caller commits; then
+/// `Taken` of the door means that somebody else was faster ([`taken`] says so with the next times).
+pub async fn prepare_hold(
+    access: &Access,
+    directory: &Directory,
+    change: &mut Change,
+    slot: &str,
+    need: &str,
+    replacing: Option<HoldId>,
+) -> Result<Hold, Error> {
     let time = Time::read(access, directory, slot).await?;
     let now = access.now();
     time.check(need, now)?;
@@ -117,16 +136,16 @@ pub async fn hold(
         return Err(time.taken(access, directory, None, need).await);
     }
     let (id, until) = (HoldId::new(), now + rules::HOLD);
-    let mut change = Change::new("hold time");
     if let Some(replaced) = replacing {
         change.release(&replaced.to_string());
     }
-    time.occupy(&mut change, &id.to_string(), Some(until));
-    match access.commit(change).await {
-        Ok(_) => Ok(Hold { id, slot: time.slot.reference, start: time.slot.start, end: time.slot.end, until }),
-        Err(Door::Taken) => Err(time.taken(access, directory, None, need).await),
-        Err(error) => Err(error.into()),
-    }
+    time.occupy(change, &id.to_string(), Some(until));
+    Ok(Hold { id, slot: time.slot.reference, start: time.slot.start, end: time.slot.end, until })
+}
+
+/// [`Error::Taken`] for a time that somebody else has, with the next ones.
+pub async fn taken(access: &Access, directory: &Directory, slot: &str, need: &str) -> Result<Error, Error> {
+    Ok(Time::read(access, directory, slot).await?.taken(access, directory, None, need).await)
 }
 
 /// Gives a held time back. A hold that has lapsed, or never was, is no error.

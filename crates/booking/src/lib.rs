@@ -56,7 +56,7 @@ mod offers;
 pub mod rules;
 
 pub use adopt::{Adopted, adopt};
-pub use book::{book, booked_before, confirm, hold, prepare_confirm, release};
+pub use book::{book, booked_before, confirm, hold, prepare_confirm, prepare_hold, release, taken};
 pub use change::{arrive, cancel, did_not_attend, fulfil, prepare_fulfil, reschedule};
 pub use day::{day_list, next_day_with_appointments};
 pub use error::{Error, explain};
@@ -65,4 +65,4 @@ pub use model::{
     Status, Wanted,
 };
 pub use notice::{REMINDER, TOPIC, remind};
-pub use offers::{capacity, free_slots};
+pub use offers::{capacity, free_slots, free_slots_each};

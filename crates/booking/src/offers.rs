@@ -21,8 +21,10 @@ pub(crate) fn unsearchable(error: QueryError) -> Door {
     Door::Unsearchable { what: error.to_string() }
 }
 
-/// A calendar being read.
+/// A calendar being read for one of the questions.
 struct Reading<'a> {
+    question: usize,
+    service: &'a str,
     schedule: &'a Arc<Schedule>,
     query: Query,
     more: bool,
@@ -38,29 +40,54 @@ pub async fn free_slots(
     wanted: &Wanted,
     limit: usize,
 ) -> Result<Vec<Offer>, Error> {
+    let mut found = free_slots_each(access, directory, &[(wanted.clone(), limit)]).await?;
+    Ok(found.pop().unwrap_or_default())
+}
+
+/// As [`free_slots`] for several questions, each with its limit, answered in their order: all calendars are read together.
+pub async fn free_slots_each(
+    access: &Access,
+    directory: &Directory,
+    questions: &[(Wanted, usize)],
+) -> Result<Vec<Vec<Offer>>, Error> {
     let now = access.now();
-    let from = wanted.from.max(now);
-    if limit == 0 || from >= wanted.to {
-        return Ok(Vec::new());
-    }
-    let Some(service) = directory.service(&wanted.service) else { return Ok(Vec::new()) };
     let mut readings = Vec::new();
-    for schedule in directory.schedules_of(&service.reference).iter().filter(|schedule| fits(schedule, wanted)) {
-        let query = Query::new("Slot")
-            .and_then(|q| q.where_("schedule", &schedule.reference))
-            .and_then(|q| q.where_("status", "free"))
-            .and_then(|q| q.where_("start", &format!("ge{from}")))
-            .and_then(|q| q.where_("start", &format!("lt{}", wanted.to)))
-            .and_then(|q| q.sorted_by("start"))
-            .map_err(unsearchable)?
-            .limit(limit + SPARE);
-        readings.push(Reading { schedule, query, more: true, found: Vec::new(), page: Vec::new() });
+    for (question, (wanted, limit)) in questions.iter().enumerate() {
+        let from = wanted.from.max(now);
+        if *limit == 0 || from >= wanted.to {
+            continue;
+        }
+        let Some(service) = directory.service(&wanted.service) else { continue };
+        for schedule in directory.schedules_of(&service.reference).iter().filter(|schedule| fits(schedule, wanted)) {
+            let query = Query::new("Slot")
+                .and_then(|q| q.where_("schedule", &schedule.reference))
+                .and_then(|q| q.where_("status", "free"))
+                .and_then(|q| q.where_("start", &format!("ge{from}")))
+                .and_then(|q| q.where_("start", &format!("lt{}", wanted.to)))
+                .and_then(|q| q.sorted_by("start"))
+                .map_err(unsearchable)?
+                .limit(limit + SPARE);
+            readings.push(Reading {
+                question,
+                service: &service.reference,
+                schedule,
+                query,
+                more: true,
+                found: Vec::new(),
+                page: Vec::new(),
+            });
+        }
     }
     loop {
+        let wants = |reading: &&mut Reading<'_>| reading.more && reading.found.len() < questions[reading.question].1;
+        let mut reading: Vec<&mut Reading<'_>> = readings.iter_mut().filter(wants).collect();
+        let queries: Vec<Query> = reading.iter().map(|reading| reading.query.clone()).collect();
+        if queries.is_empty() {
+            break;
+        }
         let mut calendars: Vec<String> = Vec::new();
         let mut span: Option<(Timestamp, Timestamp)> = None;
-        for reading in readings.iter_mut().filter(|reading| reading.more && reading.found.len() < limit) {
-            let page = access.search(&reading.query).await?;
+        for (reading, page) in reading.iter_mut().zip(access.search_each(&queries).await?) {
             reading.more = page.next.is_some();
             reading.query.cursor = page.next;
             reading.page = page.entries.iter().filter_map(|entry| Slot::of(&entry.value)).collect();
@@ -75,20 +102,26 @@ pub async fn free_slots(
         calendars.dedup();
         let occupied = access.occupied(&calendars, first, last).await?;
         let busy = Busy::new(&occupied, None, now);
-        for reading in &mut readings {
+        for reading in reading {
+            let wanted = &questions[reading.question].0;
             let calendars = reading.schedule.calendars();
             let free = reading.page.drain(..).filter(|slot| {
                 slot.may_be_booked_for(&wanted.need)
                     && wanted.part_of_day.is_none_or(|part| PartOfDay::of(slot.start) == part)
                     && !busy.overlaps(&calendars, slot.start, slot.end)
             });
-            reading.found.extend(free.map(|slot| offer(reading.schedule, slot, &service.reference)));
+            reading.found.extend(free.map(|slot| offer(reading.schedule, slot, reading.service)));
         }
     }
-    let mut offers: Vec<Offer> = readings.into_iter().flat_map(|reading| reading.found).collect();
-    offers.sort_by(|a, b| (a.start, &a.slot).cmp(&(b.start, &b.slot)));
-    offers.truncate(limit);
-    Ok(offers)
+    let mut answers: Vec<Vec<Offer>> = questions.iter().map(|_| Vec::new()).collect();
+    for reading in readings {
+        answers[reading.question].extend(reading.found);
+    }
+    for (offers, (_, limit)) in answers.iter_mut().zip(questions) {
+        offers.sort_by(|a, b| (a.start, &a.slot).cmp(&(b.start, &b.slot)));
+        offers.truncate(*limit);
+    }
+    Ok(answers)
 }
 
 /// How much a service has free between two instants, counted up to `limit`.

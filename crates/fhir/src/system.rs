@@ -2,6 +2,10 @@
 
 /// NHS number. NHS Data Dictionary; the `/id/` and `http://` variants are read, this one is written.
 pub const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
+/// A member of staff in the national directory: the `nhsid_useruid` of NHS Care Identity.
+pub const SDS_USER: &str = "https://fhir.nhs.uk/Id/sds-user-id";
+/// A role profile of a member of staff in the national directory.
+pub const SDS_ROLE_PROFILE: &str = "https://fhir.nhs.uk/Id/sds-role-profile-id";
 /// ODS organisation code.
 pub const ODS_ORGANISATION: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 /// ODS site code.

@@ -38,6 +38,30 @@ pub struct Global {
     /// A proxy in front speaks TLS: cookies are Secure and HSTS is sent.
     #[arg(long, global = true, env = "KITH_TLS", hide = true)]
     pub tls: bool,
+    /// Where browsers reach this site.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_PUBLIC_URL", hide = true)]
+    pub public_url: Option<String>,
+    /// The OpenID provider for people.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_PEOPLE_ISSUER", hide = true)]
+    pub people_issuer: Option<String>,
+    /// This site's client id at the provider for people.
+    #[arg(long, global = true, value_name = "ID", env = "KITH_PEOPLE_CLIENT", hide = true)]
+    pub people_client: Option<String>,
+    /// File with this site's key or secret at the provider for people.
+    #[arg(long, global = true, value_name = "FILE", env = "KITH_PEOPLE_KEY", hide = true)]
+    pub people_key: Option<PathBuf>,
+    /// The OpenID provider for staff.
+    #[arg(long, global = true, value_name = "URL", env = "KITH_STAFF_ISSUER", hide = true)]
+    pub staff_issuer: Option<String>,
+    /// This site's client id at the provider for staff.
+    #[arg(long, global = true, value_name = "ID", env = "KITH_STAFF_CLIENT", hide = true)]
+    pub staff_client: Option<String>,
+    /// File with this site's key or secret at the provider for staff.
+    #[arg(long, global = true, value_name = "FILE", env = "KITH_STAFF_KEY", hide = true)]
+    pub staff_key: Option<PathBuf>,
+    /// Accounts of this site may sign in.
+    #[arg(long, global = true, env = "KITH_ACCOUNTS", hide = true)]
+    pub accounts: bool,
     /// Wait for the disk at every commit.
     #[arg(long, global = true, value_name = "BOOL", env = "KITH_DURABLE", hide = true)]
     pub durable: Option<bool>,
@@ -94,6 +118,11 @@ pub enum Command {
     },
     /// Register an integration engine and print its bearer token, once
     Token(Token),
+    /// Accounts of this site, for places without NHS login or NHS Care Identity
+    Account {
+        #[command(subcommand)]
+        command: Account,
+    },
     /// Check and try pathways and other content files
     Content {
         #[command(subcommand)]
@@ -298,6 +327,37 @@ pub enum Agreements {
         /// Print the answers as JSON
         #[arg(long)]
         json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Account {
+    /// Add an account and print its set-up code, once
+    Add {
+        /// Sign-in name: letters, digits and - _ . @
+        name: String,
+        /// The person it is for (Patient id)
+        #[arg(long, value_name = "PATIENT", conflicts_with = "post")]
+        person: Option<String>,
+        /// The member of staff's post it is for (PractitionerRole id)
+        #[arg(long, value_name = "ROLE")]
+        post: Option<String>,
+    },
+    /// Take password, app and recovery codes away, sign its holder out, and print a new set-up code
+    Reset {
+        /// Sign-in name
+        name: String,
+    },
+    /// List accounts, without names of people
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let nobody sign in with it any more
+    Disable {
+        /// Sign-in name
+        name: String,
     },
 }
 

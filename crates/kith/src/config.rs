@@ -92,6 +92,62 @@ pub const SETTINGS: &[Setting] = &[
         what: "Kith stands behind a proxy that speaks TLS: cookies are Secure and HSTS is sent.",
     },
     Setting {
+        key: "public_url",
+        variable: "KITH_PUBLIC_URL",
+        flag: "--public-url URL",
+        default: "none",
+        what: "Where browsers reach this site, such as https://kith.example.nhs.uk: needed for signing in with a provider and for SMART apps.",
+    },
+    Setting {
+        key: "people_issuer",
+        variable: "KITH_PEOPLE_ISSUER",
+        flag: "--people-issuer URL",
+        default: "none",
+        what: "The OpenID provider for people, speaking as NHS login does, with people_client and people_key.",
+    },
+    Setting {
+        key: "people_client",
+        variable: "KITH_PEOPLE_CLIENT",
+        flag: "--people-client ID",
+        default: "none",
+        what: "This site's client id at the provider for people.",
+    },
+    Setting {
+        key: "people_key",
+        variable: "KITH_PEOPLE_KEY",
+        flag: "--people-key FILE",
+        default: "none",
+        what: "File with this site's RSA private key (PKCS#8, PEM) or client secret at the provider for people.",
+    },
+    Setting {
+        key: "staff_issuer",
+        variable: "KITH_STAFF_ISSUER",
+        flag: "--staff-issuer URL",
+        default: "none",
+        what: "The OpenID provider for staff, speaking as NHS Care Identity (CIS2) does, with staff_client and staff_key.",
+    },
+    Setting {
+        key: "staff_client",
+        variable: "KITH_STAFF_CLIENT",
+        flag: "--staff-client ID",
+        default: "none",
+        what: "This site's client id at the provider for staff.",
+    },
+    Setting {
+        key: "staff_key",
+        variable: "KITH_STAFF_KEY",
+        flag: "--staff-key FILE",
+        default: "none",
+        what: "File with this site's RSA private key (PKCS#8, PEM) or client secret at the provider for staff.",
+    },
+    Setting {
+        key: "accounts",
+        variable: "KITH_ACCOUNTS",
+        flag: "--accounts",
+        default: "false",
+        what: "People and staff may sign in with accounts of this site (`kith account add`): a password and a code from an app.",
+    },
+    Setting {
         key: "durable",
         variable: "KITH_DURABLE",
         flag: "--durable BOOL",
@@ -118,6 +174,14 @@ struct File {
     keys: Option<PathBuf>,
     checkpoints: Option<PathBuf>,
     tls: Option<bool>,
+    public_url: Option<String>,
+    people_issuer: Option<String>,
+    people_client: Option<String>,
+    people_key: Option<PathBuf>,
+    staff_issuer: Option<String>,
+    staff_client: Option<String>,
+    staff_key: Option<PathBuf>,
+    accounts: Option<bool>,
     durable: Option<bool>,
     log: Option<String>,
 }
@@ -133,8 +197,36 @@ pub struct Config {
     pub keys: KeyConfig,
     pub checkpoints: Option<PathBuf>,
     pub tls: bool,
+    /// Without a slash at the end.
+    pub public_url: Option<String>,
+    pub people_login: Option<ProviderConfig>,
+    pub staff_login: Option<ProviderConfig>,
+    pub accounts: bool,
     pub durable: bool,
     pub log: String,
+}
+
+/// An OpenID provider and this site as its client.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    pub issuer: String,
+    pub client: String,
+    /// File with the private key or secret.
+    pub key: PathBuf,
+}
+
+/// All three parts of a provider, or none of them.
+fn whole(
+    whom: &str,
+    issuer: Option<String>,
+    client: Option<String>,
+    key: Option<PathBuf>,
+) -> anyhow::Result<Option<ProviderConfig>> {
+    match (issuer, client, key) {
+        (None, None, None) => Ok(None),
+        (Some(issuer), Some(client), Some(key)) => Ok(Some(ProviderConfig { issuer, client, key })),
+        _ => bail!("{whom}_issuer, {whom}_client and {whom}_key belong together: give all three or none"),
+    }
 }
 
 impl Config {
@@ -162,10 +254,33 @@ impl Config {
             },
             checkpoints: global.checkpoints.clone().or(file.checkpoints),
             tls: global.tls || file.tls.unwrap_or(false),
+            public_url: public_url(global.public_url.clone().or(file.public_url))?,
+            people_login: whole(
+                "people",
+                global.people_issuer.clone().or(file.people_issuer),
+                global.people_client.clone().or(file.people_client),
+                global.people_key.clone().or(file.people_key),
+            )?,
+            staff_login: whole(
+                "staff",
+                global.staff_issuer.clone().or(file.staff_issuer),
+                global.staff_client.clone().or(file.staff_client),
+                global.staff_key.clone().or(file.staff_key),
+            )?,
+            accounts: global.accounts || file.accounts.unwrap_or(false),
             durable: global.durable.or(file.durable).unwrap_or(true),
             log: global.log.clone().or(file.log).unwrap_or_else(|| "warn,kith=info".to_owned()),
         })
     }
+}
+
+fn public_url(given: Option<String>) -> anyhow::Result<Option<String>> {
+    let Some(url) = given else { return Ok(None) };
+    let bare = url.trim_end_matches('/').to_owned();
+    let named = bare.strip_prefix("https://").or_else(|| bare.strip_prefix("http://"));
+    let good = named.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '?', '#', ' ']));
+    anyhow::ensure!(good, "public_url must be a scheme and a host, such as https://kith.example.nhs.uk");
+    Ok(Some(bare))
 }
 
 /// A secret from the environment, or from the file that `<name>_FILE` names. It is not a flag: other users of the machine see
@@ -195,7 +310,7 @@ pub fn describe() -> String {
         String::from("Settings, by file (kith.toml or --config FILE), environment and flag; the flag wins.\n\n");
     for s in SETTINGS {
         out.push_str(&format!(
-            "{:<11} {}\n            environment {}, flag {}, default {}\n\n",
+            "{:<13} {}\n              environment {}, flag {}, default {}\n\n",
             s.key, s.what, s.variable, s.flag, s.default
         ));
     }

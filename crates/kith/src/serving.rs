@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -30,9 +31,9 @@ pub async fn serve(listener: TcpListener, app: Router, ended: impl Future<Output
     let open = GracefulShutdown::new();
     tokio::pin!(ended);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(taken) => taken,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be taken");
                     tokio::time::sleep(AGAIN).await;
@@ -43,7 +44,12 @@ pub async fn serve(listener: TcpListener, app: Router, ended: impl Future<Output
         };
         let _ = stream.set_nodelay(true);
         let app = app.clone();
-        let service = service_fn(move |request: Request<Incoming>| app.clone().oneshot(request.map(Body::new)));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            // Who is calling, for limits on how often.
+            request.extensions_mut().insert(ConnectInfo(peer));
+            app.clone().oneshot(request)
+        });
         let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             // A caller who goes away, or never speaks HTTP, is no fault of ours.

@@ -172,8 +172,8 @@ impl Case<'_> {
                 let risk = here.risk().unwrap_or_default();
                 let hazards = match count {
                     0 => String::new(),
-                    1 => " 1 hazard".to_owned(),
-                    n => format!(" {n} hazards"),
+                    1 => ": 1 hazard".to_owned(),
+                    n => format!(": {n} hazards"),
                 };
                 let _ = write!(out, "<td class=\"r{risk}\">Risk {risk}{hazards}</td>");
             }

@@ -87,8 +87,17 @@ pub struct Row {
 
 /// The index rows of a resource, without the one of `_lastUpdated`.
 pub fn rows(kind: &str, value: &Value) -> Vec<Row> {
+    rows_where(kind, value, |_| true)
+}
+
+/// The keys a resource has in one index.
+pub fn keys(kind: &str, value: &Value, number: u16) -> impl Iterator<Item = Vec<u8>> {
+    rows_where(kind, value, |index| index.number == number).into_iter().map(|row| row.key)
+}
+
+fn rows_where(kind: &str, value: &Value, wanted: impl Fn(&Declared) -> bool) -> Vec<Row> {
     let mut rows = Vec::new();
-    for index in DECLARED.iter().filter(|d| d.resource_type == kind) {
+    for index in DECLARED.iter().filter(|d| d.resource_type == kind && wanted(d)) {
         let mut keys: Vec<Vec<u8>> = vec![Vec::new()];
         for (at, code) in index.parts.iter().enumerate() {
             let last = at + 1 == index.parts.len();

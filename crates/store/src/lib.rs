@@ -41,6 +41,8 @@ pub trait Store: Send + Sync + 'static {
     async fn history(&self, kind: &str, id: &str) -> Result<Vec<Stored>, StoreError>;
     /// Search across people, or over what belongs to nobody, on declared parameters.
     async fn search(&self, query: &Query) -> Result<Found, StoreError>;
+    /// As [`Store::search`] for each, in one visit.
+    async fn search_each(&self, queries: &[Query]) -> Result<Vec<Found>, StoreError>;
     /// The patient whose compartment holds this resource, without reading its body.
     async fn person_of(&self, kind: &str, id: &str) -> Result<Option<model::Person>, StoreError>;
 

@@ -23,6 +23,7 @@ use crate::kinds::DataKind;
 use crate::link::{self, PRESENT_FOR, Relationship, RelationshipKind};
 use crate::organisation::OrganisationKind;
 use crate::record::{Entry, Page, Record, Withheld};
+use crate::smart::{Narrow, Right};
 use crate::{Origin, emergency, protection, scope};
 
 /// One actor's way through the door, for one request: cheap to clone, remembers its decisions.
@@ -32,6 +33,8 @@ pub struct Access {
     actor: Arc<Actor>,
     purpose: Purpose,
     memory: Arc<Mutex<Memory>>,
+    /// What the scopes of an app's token leave; `None`: all that the agreements allow.
+    narrow: Option<Arc<Narrow>>,
 }
 
 /// What has been worked out in this request already.
@@ -51,7 +54,7 @@ impl std::fmt::Debug for Access {
 
 impl Access {
     pub(crate) fn new(inner: Arc<Inner>, actor: Actor, purpose: Purpose) -> Self {
-        Self { inner, actor: Arc::new(actor), purpose, memory: Arc::default() }
+        Self { inner, actor: Arc::new(actor), purpose, memory: Arc::default(), narrow: None }
     }
 
     /// Who acts.
@@ -72,7 +75,7 @@ impl Access {
     /// The same request for another purpose.
     #[must_use]
     pub fn for_purpose(&self, purpose: Purpose) -> Self {
-        Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose)
+        Self { narrow: self.narrow.clone(), ..Self::new(Arc::clone(&self.inner), (*self.actor).clone(), purpose) }
     }
 
     /// Kith's pathways reading the facts they need while this actor asks for help for somebody. The audit trail shows
@@ -84,6 +87,21 @@ impl Access {
         actor.organization.clone_from(&self.actor.organization);
         actor.organization_name.clone_from(&self.actor.organization_name);
         Self::new(Arc::clone(&self.inner), actor, Purpose::DirectCare)
+    }
+
+    /// The same, narrowed to the scopes of a token. Narrowing never allows: the agreements decide besides.
+    pub(crate) fn narrowed(mut self, narrow: Narrow) -> Self {
+        self.narrow = Some(Arc::new(narrow));
+        self
+    }
+
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.narrow.is_some()
+    }
+
+    /// Whether the scopes, where there are any, let this resource through.
+    pub(crate) fn lets(&self, kind: &str, value: &Value, person: Option<&str>, right: Right) -> bool {
+        self.narrow.as_ref().is_none_or(|narrow| narrow.lets(kind, value, person, right))
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -236,7 +254,7 @@ impl Access {
     /// Says that the actor is on duty at a service of their post (`HealthcareService/…`) until then, or not any more
     /// (`None`). At most [`DUTY_AT_MOST`]; recorded.
     pub async fn go_on_duty(&self, service: &str, until: Option<Timestamp>) -> Result<(), Error> {
-        if !self.actor.role.is_staff() || !self.actor.acts_for.iter().any(|s| s == service) {
+        if !self.actor.role.is_staff() || self.is_narrowed() || !self.actor.acts_for.iter().any(|s| s == service) {
             return self.refuse(None, "duty", "only staff of a service are on duty there", false).await;
         }
         let now = self.now();
@@ -370,6 +388,9 @@ impl Access {
         let mut entries = Vec::with_capacity(stored.len());
         for item in stored.iter() {
             let Some(value) = item.value.as_deref() else { continue };
+            if !self.lets(item.kind, value, Some(patient_id), Right::Read) {
+                continue;
+            }
             let kind = DataKind::of(item.kind, value);
             let facts = facts | self.item(item.kind, value, item.origin.organization.as_deref(), Action::Read);
             let at = match answers.iter().position(|(k, f, _)| *k == kind && *f == facts) {
@@ -451,6 +472,13 @@ impl Access {
             .max()
             .unwrap_or(DataKind::Clinical);
         let entries: Vec<Entry> = versions.iter().filter_map(Entry::of).collect();
+        let within = |version: &Stored| {
+            let value = version.value.as_deref();
+            value.is_none_or(|value| self.lets(first.kind, value, first.person.as_deref(), Right::Read))
+        };
+        if !versions.iter().all(within) {
+            return self.refuse(first.person.as_deref(), action, "the token's scopes do not cover this", true).await;
+        }
         let Some(patient) = first.person.clone() else {
             let guarded = versions.iter().filter_map(|v| v.value.as_deref());
             let answers: Vec<Answer> =
@@ -500,6 +528,9 @@ impl Access {
         if machine && !scope::covers(&self.actor.scopes, &query.resource_type, Action::Read) {
             return self.refuse(None, "search", "the token's scopes do not cover this", false).await;
         }
+        if self.narrow.as_ref().is_some_and(|narrow| !narrow.names(&query.resource_type, Right::Search)) {
+            return self.refuse(None, "search", "the token's scopes do not cover this", false).await;
+        }
         let wanted = query.count.unwrap_or(50).clamp(1, 1000);
         let mut query = query.clone();
         let mut entries = Vec::new();
@@ -512,6 +543,9 @@ impl Access {
             let found = self.inner.store.search(&query).await?;
             for stored in &found.entries {
                 let (Some(entry), Some(value)) = (Entry::of(stored), stored.value.as_deref()) else { continue };
+                if !self.lets(stored.kind, value, stored.person.as_deref(), Right::Search) {
+                    continue;
+                }
                 if let Some(patient) = &stored.person {
                     of_people = true;
                     let kind = DataKind::of(stored.kind, value);
@@ -551,6 +585,25 @@ impl Access {
         Ok(Page { entries, next })
     }
 
+    /// As [`Access::search`] for each of several questions about the directory (slots, schedules), in one visit to the store.
+    pub async fn search_each(&self, queries: &[Query]) -> Result<Vec<Page>, Error> {
+        let machine = self.actor.role == Role::Machine;
+        let found = if machine { Vec::new() } else { self.inner.store.search_each(queries).await? };
+        let of_people = |found: &kith_store::Found| found.entries.iter().any(|stored| stored.person.is_some());
+        if machine || found.iter().any(of_people) {
+            let mut pages = Vec::with_capacity(queries.len());
+            for query in queries {
+                pages.push(self.search(query).await?);
+            }
+            return Ok(pages);
+        }
+        let page = |found: kith_store::Found| Page {
+            entries: found.entries.iter().filter_map(Entry::of).collect(),
+            next: found.next,
+        };
+        Ok(found.into_iter().map(page).collect())
+    }
+
     /// Who looked at or changed a person's record, newest first. For the person, their proxies and the privacy officer.
     pub async fn who_looked(&self, patient_id: &str, limit: usize) -> Result<Vec<AuditEntry>, Error> {
         self.who_looked_before(patient_id, None, limit).await
@@ -563,6 +616,9 @@ impl Access {
         before: Option<i64>,
         limit: usize,
     ) -> Result<Vec<AuditEntry>, Error> {
+        if self.narrow.is_some() {
+            return self.refuse(Some(patient_id), "audit", "no scope covers the audit trail", true).await;
+        }
         let answer = self.decide(patient_id, Action::Audit, DataKind::Demographics, Facts::NONE).await?;
         if !answer.allowed {
             return self.refuse(Some(patient_id), "audit", &answer.decided_by, true).await;
@@ -623,6 +679,9 @@ impl Access {
     /// the person is "present" with the actor's organisation for a day, and their Patient id is given. Anything else:
     /// [`Error::NotFound`], and the attempt is recorded.
     pub async fn identify(&self, nhs_number: &str, birth_date: jiff::civil::Date) -> Result<String, Error> {
+        if self.narrow.is_some() {
+            return self.refuse(None, "identify", "no scope covers identifying people", false).await;
+        }
         let Some(organization) = self.actor.organization.clone().filter(|_| self.actor.role.is_staff()) else {
             return self.refuse(None, "identify", "only staff identify people", false).await;
         };
@@ -726,14 +785,14 @@ impl Access {
         expires: Option<Timestamp>,
     ) -> Result<(), Error> {
         let mut batch = Batch::new(self.now(), self.origin());
-        batch.set.push(KeyValue {
-            space: KEPT,
-            key: format!("{}|{space}|{key}", self.actor.reference),
-            value: Some(value.to_string().into_bytes()),
-            expires,
-        });
+        batch.set.push(self.kept(space, key, Some(value), expires));
         self.inner.store.commit(batch).await?;
         Ok(())
+    }
+
+    pub(crate) fn kept(&self, space: &str, key: &str, value: Option<&Value>, expires: Option<Timestamp>) -> KeyValue {
+        let key = format!("{}|{space}|{key}", self.actor.reference);
+        KeyValue { space: KEPT, key, value: value.map(|value| value.to_string().into_bytes()), expires }
     }
 
     /// Gives back what [`Access::remember`] kept.
@@ -746,12 +805,7 @@ impl Access {
     /// Forgets what [`Access::remember`] kept.
     pub async fn forget(&self, space: &str, key: &str) -> Result<(), Error> {
         let mut batch = Batch::new(self.now(), self.origin());
-        batch.set.push(KeyValue {
-            space: KEPT,
-            key: format!("{}|{space}|{key}", self.actor.reference),
-            value: None,
-            expires: None,
-        });
+        batch.set.push(self.kept(space, key, None, None));
         self.inner.store.commit(batch).await?;
         Ok(())
     }

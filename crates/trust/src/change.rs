@@ -24,6 +24,16 @@ pub struct Change {
     pub(crate) jobs: Vec<NewJob>,
     pub(crate) once: Option<(String, Option<Value>)>,
     pub(crate) allow_broken_references: bool,
+    pub(crate) remembered: Vec<Remembered>,
+}
+
+/// A small value kept for the actor in the same commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub space: String,
+    pub key: String,
+    pub value: Value,
+    pub expires: Option<Timestamp>,
 }
 
 impl Change {
@@ -38,6 +48,7 @@ impl Change {
             jobs: Vec::new(),
             once: None,
             allow_broken_references: false,
+            remembered: Vec::new(),
         }
     }
 
@@ -87,6 +98,12 @@ impl Change {
         self.jobs.push(NewJob { kind: kind.to_owned(), key: key.to_owned(), run_at, payload });
     }
 
+    /// Keeps a small value for the actor, as [`crate::Access::remember`] does, in the same commit.
+    pub fn remember(&mut self, space: &str, key: &str, value: Value, expires: Option<Timestamp>) {
+        let (space, key) = (space.to_owned(), key.to_owned());
+        self.remembered.push(Remembered { space, key, value, expires });
+    }
+
     /// Makes the commit safe to repeat: the same key and content answers with the first receipt, the same key with other
     /// content is a conflict. Ids given by this change and moments (they differ at each try) are not part of the content,
     /// occupied time is. Where a retry may build something else from the same request, use [`Change::once_for`].
@@ -128,6 +145,7 @@ impl Change {
             && self.occupy.is_empty()
             && self.outbox.is_empty()
             && self.jobs.is_empty()
+            && self.remembered.is_empty()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::change::{Change, Wanted};
 use crate::error::Error;
 use crate::kinds::DataKind;
 use crate::link::links_of;
+use crate::smart::Right;
 
 /// Elements of a Patient that say who they are and where they are registered: not for the person to change.
 const IDENTITY: [&str; 6] = ["identifier", "name", "birthDate", "gender", "deceasedBoolean", "deceasedDateTime"];
@@ -39,6 +40,18 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                 let kind = resource::type_of(value).map_or(DataKind::Clinical, |t| DataKind::of(t, value));
                 let prepared =
                     Prepared::of(value).map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
+                let exists = match access.is_narrowed() {
+                    true => access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value),
+                    false => None,
+                };
+                let right = if exists.is_some() { Right::Update } else { Right::Create };
+                // The scopes must let through what it becomes, and what it was.
+                let was = exists.as_deref().unwrap_or(value);
+                let whose = prepared.patient.as_deref();
+                if [was, &*value].into_iter().any(|value| !access.lets(prepared.kind, value, whose, right)) {
+                    let what = format!("{}/{}", prepared.kind, prepared.id);
+                    return access.refuse_write(&what, whose, "the token's scopes do not cover this", false).await;
+                }
                 let decided = match &prepared.patient {
                     None => directory(access, &prepared, value, books).await?,
                     Some(patient) => person(access, &prepared, value, kind, patient, books, &mut fresh).await?,
@@ -55,6 +68,15 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                 if kind == "Patient" && !matches!(access.actor().role, Role::System | Role::Machine) {
                     let known = access.may(id, Action::Read, DataKind::Demographics).await?;
                     return access.refuse_write(reference, Some(id), "a person is not deleted", !known).await;
+                }
+                let stored = match access.is_narrowed() {
+                    true => access.inner.store.read(kind, id).await?.and_then(|s| s.value),
+                    false => None,
+                };
+                if stored.is_some_and(|value| !access.lets(kind, &value, person.as_deref(), Right::Delete)) {
+                    return access
+                        .refuse_write(reference, person.as_deref(), "the token's scopes do not cover this", true)
+                        .await;
                 }
                 let answer = match &person {
                     None => {
@@ -94,6 +116,7 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
     batch.occupy.clone_from(&change.occupy);
     batch.outbox.clone_from(&change.outbox);
     batch.jobs.clone_from(&change.jobs);
+    batch.set.extend(change.remembered.iter().map(|r| access.kept(&r.space, &r.key, Some(&r.value), r.expires)));
     Ok(access.inner.store.commit(batch).await?)
 }
 

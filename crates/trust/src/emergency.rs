@@ -200,7 +200,8 @@ impl Access {
             return Err(Error::invalid("written", "say why in 10 to 1,000 letters"));
         }
         let actor = self.actor();
-        if !actor.role.is_clinical() || self.purpose() != Purpose::DirectCare {
+        // A token's scopes never claim: somebody does, in person.
+        if !actor.role.is_clinical() || self.purpose() != Purpose::DirectCare || self.is_narrowed() {
             return self.refuse(Some(patient), "emergency", "only clinicians giving care", true).await;
         }
         if self.inner.store.read("Patient", patient).await?.and_then(|s| s.value).is_none() {
@@ -279,7 +280,7 @@ impl Access {
     async fn may_review(&self) -> Result<(), Error> {
         self.organisation().await?;
         let answer = self.ask(Action::Audit, DataKind::Demographics, Facts::NONE);
-        if answer.allowed && self.actor().role == Role::PrivacyOfficer {
+        if answer.allowed && self.actor().role == Role::PrivacyOfficer && !self.is_narrowed() {
             return Ok(());
         }
         self.refuse(None, "emergency-review", "only the privacy officer", true).await

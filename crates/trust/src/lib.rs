@@ -24,8 +24,10 @@
 //! ```
 
 mod access;
+mod account;
 mod actor;
 mod agreements;
+mod app;
 mod audit;
 pub mod bundle;
 mod change;
@@ -44,17 +46,23 @@ mod record;
 pub mod retention;
 mod scope;
 mod session;
+pub mod smart;
 mod subject_access;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod totp;
 mod unusual;
 
 pub use access::{Access, DUTY_AT_MOST};
+pub use account::{
+    AccountOf, AccountView, Checked, PASSWORD_LEAST, PASSWORD_MOST, SETUP_LASTS, SetUp, password_problem,
+};
 pub use actor::{Actor, Purpose, Role};
 pub use agreements::{
     Action, Agreement, AgreementFiles, AgreementPage, Agreements, Answer, Explanation, NearMiss, Neighbourhood,
     Question, Signature, built_in_files,
 };
+pub use app::{App, CODE_LASTS, Grant, Issued, LiveToken, NewApp, REFRESH_LASTS, TOKEN_LASTS};
 pub use change::Change;
 pub use choices::Choices;
 pub use door::{Door, DoorConfig};
@@ -66,7 +74,7 @@ pub use kinds::{DataKind, LEARNING_EVENT};
 pub use link::{PARENT_ACTS_UNTIL_AGE, PARENT_READS_UNTIL_AGE, PRESENT_FOR, Relationship, RelationshipKind, TAIL};
 pub use organisation::OrganisationKind;
 pub use record::{Entry, Page, Record, Withheld};
-pub use session::{ABSOLUTE, IDLE, Session};
+pub use session::{ABSOLUTE, IDLE, PROVED_FOR, Proof, Session};
 pub use subject_access::{Copy as SubjectAccess, LeftOut};
 pub use unusual::{Finding, Rules as UnusualRules, Sign, Unusual};
 

@@ -20,8 +20,22 @@ const TOKENS: &str = "token";
 pub const IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// A session ends after this long whatever happens: a long working day.
 pub const ABSOLUTE: SignedDuration = SignedDuration::from_hours(12);
+/// After proving who they are, somebody may do sensitive things for this long before they are asked again.
+pub const PROVED_FOR: SignedDuration = SignedDuration::from_mins(10);
 /// Use is noted at most this often, so that reading pages does not write a row each time.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(2);
+
+/// How and when somebody proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// `nhs-login`, `care-identity` or `account`.
+    pub means: String,
+    /// How sure that is, as the provider says it: `P9.Cp.Cd`, `AAL3`.
+    pub level: String,
+    pub at: Timestamp,
+    /// The kind of browser, in words: "Firefox on Windows". Shown in the list of one's own sessions.
+    pub device: String,
+}
 
 /// Somebody signed in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,16 +48,29 @@ pub struct Session {
     pub seen: Timestamp,
     /// A secret for CSRF tokens, hex.
     pub csrf: String,
+    /// How they last proved who they are, where they did.
+    #[serde(default)]
+    pub proof: Option<Proof>,
 }
 
-fn secret() -> Result<String, Error> {
+impl Session {
+    /// Whether they proved who they are within [`PROVED_FOR`]: asked before sensitive acts.
+    pub fn recently_proved(&self, now: Timestamp) -> bool {
+        self.proof.as_ref().is_some_and(|proof| {
+            let since = now.duration_since(proof.at);
+            since >= SignedDuration::ZERO && since <= PROVED_FOR
+        })
+    }
+}
+
+pub(crate) fn secret() -> Result<String, Error> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|e| Error::Storage(format!("no randomness: {e}")))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Secrets are 256 random bits, so a plain hash is enough and a look-up by it takes no longer for a near miss.
-fn key(secret: &str) -> String {
+pub(crate) fn key(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes()))
 }
 
@@ -58,7 +85,7 @@ fn origin(actor: &Actor) -> Origin {
     }
 }
 
-fn event(action: &str, purpose: Purpose, reason: &str) -> AuditDraft {
+pub(crate) fn event(action: &str, purpose: Purpose, reason: &str) -> AuditDraft {
     AuditDraft {
         person: None,
         fields: AuditFields {
@@ -77,6 +104,21 @@ fn event(action: &str, purpose: Purpose, reason: &str) -> AuditDraft {
 impl Door {
     /// Starts a session and gives the secret for the cookie: 43 characters of base64url.
     pub async fn sign_in(&self, actor: Actor, purpose: Purpose) -> Result<(String, Session), Error> {
+        self.begin(actor, purpose, None).await
+    }
+
+    /// As [`Door::sign_in`], with how they proved who they are. The secret and the handle are always new: nothing that a
+    /// browser held before can become this session.
+    pub async fn sign_in_proved(
+        &self,
+        actor: Actor,
+        purpose: Purpose,
+        proof: Proof,
+    ) -> Result<(String, Session), Error> {
+        self.begin(actor, purpose, Some(proof)).await
+    }
+
+    async fn begin(&self, actor: Actor, purpose: Purpose, proof: Option<Proof>) -> Result<(String, Session), Error> {
         let now = self.now();
         let secret_text = secret()?;
         let session = Session {
@@ -86,10 +128,12 @@ impl Door {
             begun: now,
             seen: now,
             csrf: secret()?,
+            proof,
         };
         let mut batch = Batch::new(now, origin(&session.actor));
         batch.set.push(stored(&secret_text, &session));
-        batch.audit.push(event("sign-in", purpose, ""));
+        let means = session.proof.as_ref().map(|p| format!("{} {}", p.means, p.level)).unwrap_or_default();
+        batch.audit.push(event("sign-in", purpose, means.trim()));
         self.inner.store.commit(batch).await?;
         Ok((secret_text, session))
     }
@@ -110,6 +154,73 @@ impl Door {
             self.inner.store.commit(batch).await?;
         }
         Ok(Some(session))
+    }
+
+    /// The session of a secret goes on under a new secret, proved again; the old secret is worth nothing from now on.
+    /// `None` if it has ended.
+    pub async fn prove_again(&self, old: &str, proof: Proof) -> Result<Option<(String, Session)>, Error> {
+        let Some(mut session) = self.session(old).await? else { return Ok(None) };
+        let now = self.now();
+        let fresh = secret()?;
+        session.csrf = secret()?;
+        session.seen = now;
+        let means = format!("{} {}", proof.means, proof.level);
+        session.proof = Some(proof);
+        let mut batch = Batch::new(now, origin(&session.actor));
+        batch.set.push(KeyValue { space: SESSIONS, key: key(old), value: None, expires: None });
+        batch.set.push(stored(&fresh, &session));
+        batch.audit.push(event("proved-again", session.purpose, means.trim()));
+        self.inner.store.commit(batch).await?;
+        Ok(Some((fresh, session)))
+    }
+
+    /// The live sessions of somebody (`Patient/…`, `Practitioner/…`) in any of their roles, the last used first.
+    pub async fn sessions_of(&self, reference: &str) -> Result<Vec<Session>, Error> {
+        let mut found: Vec<Session> = self.kept_sessions(reference).await?.into_iter().map(|(_, s)| s).collect();
+        found.sort_by_key(|session| std::cmp::Reverse(session.seen));
+        Ok(found)
+    }
+
+    async fn kept_sessions(&self, reference: &str) -> Result<Vec<(String, Session)>, Error> {
+        let kept = self.inner.store.list(SESSIONS, self.now()).await?;
+        Ok(kept
+            .into_iter()
+            .filter_map(|(key, bytes)| Some((key, serde_json::from_slice::<Session>(&bytes).ok()?)))
+            .filter(|(_, session)| session.actor.reference == reference)
+            .collect())
+    }
+
+    /// Ends sessions of the one who is signed in with `mine`: the one with a handle, or with `None` every one. Gives how
+    /// many ended.
+    pub async fn end_sessions(&self, mine: &Session, handle: Option<&str>) -> Result<usize, Error> {
+        let mut batch = Batch::new(self.now(), origin(&mine.actor));
+        for (key, session) in self.kept_sessions(&mine.actor.reference).await? {
+            if handle.is_none_or(|handle| handle == session.handle) {
+                batch.set.push(KeyValue { space: SESSIONS, key, value: None, expires: None });
+            }
+        }
+        let count = batch.set.len();
+        if count > 0 {
+            let what = if handle.is_some() { "sign-out" } else { "sign-out-everywhere" };
+            batch.audit.push(event(what, mine.purpose, &format!("{count} sessions")));
+            self.inner.store.commit(batch).await?;
+        }
+        Ok(count)
+    }
+
+    /// Ends every session of somebody whose account was reset or disabled, by Kith itself.
+    pub(crate) async fn end_all_of(&self, reference: &str) -> Result<usize, Error> {
+        let kith = self.system("Kith accounts");
+        let mut batch = Batch::new(self.now(), kith.origin());
+        for (key, _) in self.kept_sessions(reference).await? {
+            batch.set.push(KeyValue { space: SESSIONS, key, value: None, expires: None });
+        }
+        let count = batch.set.len();
+        if count > 0 {
+            batch.audit.push(event("sign-out-everywhere", Purpose::Operations, reference));
+            self.inner.store.commit(batch).await?;
+        }
+        Ok(count)
     }
 
     /// Ends a session.

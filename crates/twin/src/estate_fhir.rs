@@ -212,7 +212,10 @@ fn practitioner(service: &Service, staff: &Staff) -> Value {
         "resourceType": "Practitioner",
         "id": staff.practitioner_id,
         "meta": test_profile("Practitioner"),
-        "identifier": [{ "system": register, "value": number, "assigner": { "display": "Invented for the twin" } }],
+        "identifier": [
+            { "system": register, "value": number, "assigner": { "display": "Invented for the twin" } },
+            { "system": system::SDS_USER, "value": national(staff.number), "assigner": { "display": "Invented for the twin" } }
+        ],
         "active": true,
         "name": [{ "use": "official", "family": family, "given": [given], "prefix": [prefix] }],
         "gender": if staff.female { "female" } else { "male" },
@@ -224,6 +227,13 @@ fn practitioner(service: &Service, staff: &Staff) -> Value {
 fn compact(number: u64) -> u64 {
     let (service, post, n) = (number >> 40, number >> 32 & 0xff, number & 0xffff_ffff);
     service * 2000 + (post % 32) * 60 + n
+}
+
+/// A national number of a member of staff, 12 digits from the range that is nobody's: service, post and number each in
+/// digits of their own.
+fn national(number: u64) -> String {
+    let (service, post, n) = (number >> 40, number >> 32 & 0xff, number & 0xffff_ffff);
+    format!("999{service:03}{post:03}{n:03}")
 }
 
 fn practitioner_role(service: &Service, staff: &Staff) -> Value {

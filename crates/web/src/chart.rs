@@ -226,7 +226,8 @@ fn draw(id: &str, title: &str, unit: &str, series: &[Series]) -> String {
                 out,
                 r#"<text class="kith-chart__label kith-chart__name" x="{:.1}" y="{:.1}" text-anchor="{}">{}</text>"#,
                 x(point.on) + if span > 0.0 { 4.0 } else { 0.0 },
-                y(point.value) - 12.0,
+                // Above its end, or below where there is no room.
+                if y(point.value) < TOP + 16.0 { y(point.value) + 22.0 } else { y(point.value) - 12.0 },
                 if span > 0.0 { "end" } else { "middle" },
                 escape(&one.name),
             );

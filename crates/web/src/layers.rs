@@ -53,6 +53,11 @@ impl Site {
         }))
     }
 
+    /// `__Host-` keeps other hosts of the domain from setting a cookie; browsers accept the prefix over TLS alone.
+    pub fn cookie_name(&self, name: &str) -> String {
+        if self.tls { format!("__Host-{name}") } else { name.to_owned() }
+    }
+
     pub fn renderer(&self) -> &Renderer {
         &self.renderer
     }
@@ -164,10 +169,11 @@ async fn show(State(site): State<Arc<Site>>, mut request: Request, next: Next) -
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned()).unwrap_or_default();
     let headers = request.headers();
-    let sent_visit = cookie(headers, VISIT).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
+    let sent_visit =
+        cookie(headers, &site.cookie_name(VISIT)).filter(|visit| visit.parse::<Uuid>().is_ok()).map(str::to_owned);
     let visit = sent_visit.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let visitor = Session::anonymous(&visit, &site.secret);
-    let waiting = cookie(headers, FLASH).map(str::to_owned);
+    let waiting = cookie(headers, &site.cookie_name(FLASH)).map(str::to_owned);
     request.extensions_mut().insert(visitor.clone());
 
     let mut response = next.run(request).await;
@@ -242,6 +248,7 @@ fn rendered(site: &Site, page: &Page, frame: Value, mut headers: HeaderMap) -> R
 
 fn set_cookie(site: &Site, name: &str, value: &str, seconds: u32) -> String {
     let secure = if site.tls { "; Secure" } else { "" };
+    let name = site.cookie_name(name);
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
 }
 

@@ -216,6 +216,29 @@ impl WebError {
         .next("Sign in", "/sign-in")
     }
 
+    /// Tried too often: how many seconds to wait.
+    pub fn too_many(seconds: u64) -> Self {
+        let minutes = seconds.div_ceil(60);
+        let wait = if minutes <= 1 { "a minute".to_owned() } else { format!("{minutes} minutes") };
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many tries",
+            format!("This was tried too often from here. Wait {wait}, then try again. Nothing was changed."),
+        )
+    }
+
+    /// Before something sensitive: who it is must be proved again, and `page` is where to go on after.
+    pub fn prove_again(page: &str) -> Self {
+        let query = serde_html_form::to_string([("next", page)]).unwrap_or_default();
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "Prove it is you first",
+            "This is something only you should be able to do, and it is more than 10 minutes since you proved who you are.",
+        )
+        .kept("Nothing was changed. You come back here afterwards.")
+        .next("Prove it is you", format!("/sign-in/again?{query}"))
+    }
+
     /// A form without a good token: an old page, or not our page.
     pub fn stale_form() -> Self {
         Self::new(

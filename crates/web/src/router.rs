@@ -6,11 +6,12 @@ use axum::{Extension, Router, middleware};
 
 use crate::layers::{Site, layers};
 use crate::state::{AppState, Routes};
-use crate::{about, demo, gallery, governance, help, learning, person, signed, team, went_wrong};
+use crate::{about, gallery, governance, help, learning, person, sign_in, signed, team, went_wrong};
 
 /// The whole site: pages, sessions, assets.
 pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     let mut pages = Router::new();
+    let providers = state.sign_in.demo.as_ref().filter(|_| site.demo).map(sign_in::DemoProviders::router);
     for (path, methods) in public(&state).into_iter().chain(guarded()) {
         pages = pages.route(path, methods);
     }
@@ -21,13 +22,16 @@ pub fn router(state: AppState, site: &Arc<Site>) -> Router {
     if site.demo {
         pages = pages.merge(gallery::router());
     }
+    if let Some(providers) = providers {
+        pages = pages.merge(providers);
+    }
     layers(pages, site)
 }
 
 /// Pages that need no sign-in.
 fn public(state: &AppState) -> Routes {
     let mut routes = about::routes();
-    routes.extend(if state.demo.is_some() { demo::routes() } else { demo::closed() });
+    routes.extend(sign_in::routes(&state.sign_in));
     routes
 }
 
@@ -40,6 +44,7 @@ fn guarded() -> Routes {
         team::routes(),
         went_wrong::routes(),
         learning::routes(),
+        sign_in::own_routes(),
         governance::routes(),
     ];
     rooms.into_iter().flatten().collect()

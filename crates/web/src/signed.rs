@@ -37,9 +37,8 @@ pub struct ActingFor {
 
 const ACTING_FOR: &str = "web-acting-for";
 
-/// `__Host-kith` keeps other hosts of the domain from setting it; browsers accept the prefix over TLS alone.
-fn cookie_name(site: &Site) -> &'static str {
-    if site.tls { "__Host-kith" } else { "kith" }
+fn cookie_name(site: &Site) -> String {
+    site.cookie_name("kith")
 }
 
 /// A `Set-Cookie` that starts (`Some(secret)`) or ends the session in the browser.
@@ -53,7 +52,7 @@ pub(crate) fn session_cookie(site: &Site, secret: Option<&str>) -> HeaderValue {
 
 /// The secret the browser holds.
 pub(crate) fn session_secret<'a>(site: &Site, headers: &'a axum::http::HeaderMap) -> Option<&'a str> {
-    cookie(headers, cookie_name(site))
+    cookie(headers, &cookie_name(site))
 }
 
 /// Why somebody of this role opens Kith: decided by the role, not chosen.
@@ -134,12 +133,29 @@ pub struct Me {
     /// The name of the one they act for.
     pub acting_for: Option<String>,
     handle: String,
+    proved: bool,
 }
 
 impl Me {
     /// Whether the person acts for somebody else now.
     pub fn is_proxy(&self) -> bool {
         self.signed_in != self.person
+    }
+
+    /// Whether they proved who they are in the last ten minutes ([`kith_trust::PROVED_FOR`]).
+    pub fn recently_proved(&self) -> bool {
+        self.proved
+    }
+
+    /// Before something sensitive: goes on if they proved who they are recently; otherwise says why not, with the way to
+    /// prove it and come back to `page`.
+    pub fn prove_first(&self, page: &str) -> Result<(), WebError> {
+        if self.proved { Ok(()) } else { Err(WebError::prove_again(page)) }
+    }
+
+    /// Names the session: for what is kept per sign-in.
+    pub fn session(&self) -> &str {
+        &self.handle
     }
 
     /// From now on in this session, acts for somebody else.
@@ -161,9 +177,37 @@ pub struct Staff {
     pub access: Access,
     /// Names the session: for what is kept per sign-in.
     pub handle: String,
+    proved: bool,
+}
+
+/// Anybody signed in, person or staff: for pages about signing in itself.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub session: kith_trust::Session,
+}
+
+impl FromRequestParts<AppState> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Response> {
+        match parts.extensions.get::<Signed>() {
+            Some(signed) => Ok(Self { session: signed.session.clone() }),
+            None => Err(sign_in_first(parts)),
+        }
+    }
 }
 
 impl Staff {
+    /// As [`Me::recently_proved`].
+    pub fn recently_proved(&self) -> bool {
+        self.proved
+    }
+
+    /// As [`Me::prove_first`].
+    pub fn prove_first(&self, page: &str) -> Result<(), WebError> {
+        if self.proved { Ok(()) } else { Err(WebError::prove_again(page)) }
+    }
+
     pub fn actor(&self) -> &Actor {
         self.access.actor()
     }
@@ -199,7 +243,8 @@ impl FromRequestParts<AppState> for Me {
             Some(other) => (other.patient_id, Some(other.name)),
             None => (signed_in.clone(), None),
         };
-        Ok(Self { access: signed.access, signed_in, person, acting_for, handle: signed.session.handle })
+        let proved = signed.session.recently_proved(signed.access.now());
+        Ok(Self { access: signed.access, signed_in, person, acting_for, handle: signed.session.handle, proved })
     }
 }
 
@@ -211,7 +256,8 @@ impl FromRequestParts<AppState> for Staff {
         if !signed.session.actor.role.is_staff() {
             return Err(WebError::not_found().into_response());
         }
-        Ok(Self { access: signed.access, handle: signed.session.handle })
+        let proved = signed.session.recently_proved(signed.access.now());
+        Ok(Self { access: signed.access, handle: signed.session.handle, proved })
     }
 }
 

@@ -7,14 +7,20 @@ use kith_directory::DirectoryCache;
 use kith_frontdoor::Pathways;
 use kith_trust::{Actor, Door};
 
+use crate::sign_in::SignIn;
+
 /// The way to the record, what is near, and what can be asked. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub door: Door,
     pub directory: DirectoryCache,
     pub pathways: Arc<Pathways>,
+    /// What was worked out a moment ago.
+    pub lately: crate::Lately,
     /// Who can be signed in as without proof: in demo mode alone. `None` leaves no such page.
     pub demo: Option<Arc<Demo>>,
+    /// How people and staff prove who they are.
+    pub sign_in: Arc<SignIn>,
 }
 
 /// The characters of the demonstration.

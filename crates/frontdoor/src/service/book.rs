@@ -41,6 +41,19 @@ pub async fn book(
     hold: Option<HoldId>,
     key: &str,
 ) -> Result<Booked, Error> {
+    book_with(access, directory, ask, slot, hold, key, &|_, _| ()).await
+}
+
+/// As [`book`]; `also` puts what depends on the booking into the same change.
+pub async fn book_with(
+    access: &Access,
+    directory: &Directory,
+    ask: &Ask<'_>,
+    slot: &str,
+    hold: Option<HoldId>,
+    key: &str,
+    also: &(dyn Fn(&mut Change, &Booked) + Sync),
+) -> Result<Booked, Error> {
     let checked = check(access, ask).await?;
     let disposition = &checked.assessment.disposition;
     let weights = Weights::built_in();
@@ -80,18 +93,18 @@ pub async fn book(
                 let owner = kith_contact::Party::new(&made.service.reference, &made.service.name);
                 let due = Weights::due(disposition.urgency, now).max(made.start);
                 change.create(build::with_id(service_request_of(ask, &checked, Some(&owner), due, &kept), &request_id));
+                let booked = Booked {
+                    appointment: made.appointment,
+                    service_request,
+                    task: made.task,
+                    start: made.start,
+                    end: made.end,
+                    service: made.service,
+                    replayed: false,
+                };
+                also(&mut change, &booked);
                 match access.commit(change).await {
-                    Ok(_) => {
-                        return Ok(Booked {
-                            appointment: made.appointment,
-                            service_request,
-                            task: made.task,
-                            start: made.start,
-                            end: made.end,
-                            service: made.service,
-                            replayed: false,
-                        });
-                    }
+                    Ok(_) => return Ok(booked),
                     Err(refusal) => refusal,
                 }
             }

@@ -15,7 +15,7 @@ use kith_handover::Refusal;
 use kith_trust::{Access, Error as Door};
 
 pub use ask::{Requested, SelfCare, Stopped, go_there, request, self_care, stopped};
-pub use book::{Booked, book};
+pub use book::{Booked, book, book_with};
 pub use offers::{Fallback, Offers, offers};
 
 use crate::{AnswerError, Answers, Assessment, Facts, FactsError, Pathway};

@@ -1,13 +1,13 @@
 //! What can be offered to a person now, from the services that can help and their free times.
 
 use jiff::Timestamp;
-use kith_booking::{Wanted, free_slots};
+use kith_booking::{Wanted, free_slots_each};
 use kith_directory::{Candidate, Directory, PersonFacts, Service, WhyNot};
 use kith_trust::Access;
 
 use super::{Error, known::Known};
 use crate::{
-    Assessment, Disposition, Offer, Urgency, Weights,
+    Assessment, Disposition, Facts, Offer, Urgency, Weights,
     route::{self, Available, Continuity},
 };
 
@@ -19,6 +19,8 @@ pub struct Offers {
     /// Services that could have been meant, and why not, to follow the name: "no step-free way in".
     pub not_possible: Vec<(String, String)>,
     pub fallback: Fallback,
+    /// What the record says of the person, as read for this.
+    pub facts: Facts,
 }
 
 /// The team that takes a request when nothing is booked.
@@ -48,26 +50,29 @@ pub async fn offers(
     let continuity = known.continuity(&disposition.need, weights);
     let candidates = directory.candidates(&disposition.need, &person, now);
     let fallback = fallback(directory, disposition, &candidates, &person, now, weights).ok_or(Error::NoTeam)?;
+    let asked = Asked { access, directory, disposition, person: &person, continuity: &continuity, latest };
     let mut not_possible = Vec::new();
-    let mut found = Vec::new();
+    let mut found: Vec<Available> = Vec::new();
+    // Read together, as many as are still wanted.
+    let mut next: Vec<Candidate> = Vec::new();
     for candidate in candidates {
-        let service = candidate.service.clone();
         if !candidate.why_not.iter().all(WhyNot::is_wish) {
             // That other practices are for their own patients, and who does other things, helps nobody to know.
             let noise = |reason: &WhyNot| matches!(reason, WhyNot::NotOffered | WhyNot::RegisteredOnly(_));
             if !candidate.why_not.iter().any(noise) {
-                not_possible.push((service.name.clone(), candidate.why_not_words(now)));
+                not_possible.push((candidate.service.name.clone(), candidate.why_not_words(now)));
             }
             continue;
         }
-        // Those with nothing free do not count, up to a bound, so that somebody far away is still found.
-        let with_free = found.iter().filter(|f: &&Available| !f.free.is_empty()).count();
-        if with_free == weights.show.services || found.len() == 4 * weights.show.services {
-            break;
+        if next.len() == wanted_still(&found, weights) {
+            asked.read_free(&mut found, std::mem::take(&mut next)).await?;
+            if wanted_still(&found, weights) == 0 {
+                break;
+            }
         }
-        let free = read_free(access, directory, &service, disposition, &person, &continuity, latest).await?;
-        found.push(Available { candidate, free });
+        next.push(candidate);
     }
+    asked.read_free(&mut found, next).await?;
     let why_none = |service: &Service| {
         let away = disposition.at_home && !service.has("home-visits");
         if away { "you would have to go there" } else { "no free time soon enough" }
@@ -82,50 +87,80 @@ pub async fn offers(
         .into_iter()
         .filter(|(id, ..)| *id != fallback.service_id && !offers.iter().any(|offer| offer.service_id == *id));
     not_possible.extend(none_free.map(|(_, name, why)| (name, why.to_owned())));
-    Ok(Offers { offers, not_possible, fallback })
+    Ok(Offers { offers, not_possible, fallback, facts: known.facts })
 }
 
-/// The free times of a service: the first ones, the first that meet the person's wishes, and the first with who knows them.
-async fn read_free(
-    access: &Access,
-    directory: &Directory,
-    service: &Service,
-    disposition: &Disposition,
-    person: &PersonFacts,
-    continuity: &Continuity,
+/// How many more services are to be looked at: those with nothing free do not count, up to a bound, so that somebody far
+/// away is still found.
+fn wanted_still(found: &[Available], weights: &Weights) -> usize {
+    let with_free = found.iter().filter(|f| !f.free.is_empty()).count();
+    (weights.show.services.saturating_sub(with_free)).min((4 * weights.show.services).saturating_sub(found.len()))
+}
+
+/// What free times are asked for.
+struct Asked<'a> {
+    access: &'a Access,
+    directory: &'a Directory,
+    disposition: &'a Disposition,
+    person: &'a PersonFacts,
+    continuity: &'a Continuity,
     latest: Timestamp,
-) -> Result<Vec<kith_booking::Offer>, Error> {
-    let read = Weights::built_in().show.read;
-    let from = access.now();
-    let Ok(to) = latest.checked_add(jiff::SignedDuration::from_secs(1)) else { return Ok(Vec::new()) };
-    let any = Wanted::new(&service.reference, &disposition.need, from, to);
-    let mut free = free_slots(access, directory, &any, read).await?;
-    if free.len() < read {
-        return Ok(free);
-    }
-    let wishes = &person.preferences;
-    if wishes.mode.is_some() || wishes.female_clinician || wishes.when.is_some() {
-        let wished = Wanted {
-            mode: wishes.mode,
-            female_clinician: wishes.female_clinician,
-            part_of_day: wishes.when,
-            ..any.clone()
+}
+
+impl Asked<'_> {
+    /// Adds the free times of services: the first ones, the first that meet the person's wishes, and the first with who
+    /// knows them.
+    async fn read_free(&self, found: &mut Vec<Available>, candidates: Vec<Candidate>) -> Result<(), Error> {
+        let read = Weights::built_in().show.read;
+        let from = self.access.now();
+        let Ok(to) = self.latest.checked_add(jiff::SignedDuration::from_secs(1)) else {
+            found.extend(candidates.into_iter().map(|candidate| Available { candidate, free: Vec::new() }));
+            return Ok(());
         };
-        free.extend(free_slots(access, directory, &wished, read).await?);
+        let any =
+            |candidate: &Candidate| (Wanted::new(&candidate.service.reference, &self.disposition.need, from, to), read);
+        let questions: Vec<(Wanted, usize)> = candidates.iter().map(any).collect();
+        let mut free = free_slots_each(self.access, self.directory, &questions).await?;
+        let mut more = Vec::new();
+        for (at, (candidate, (any, _))) in candidates.iter().zip(questions).enumerate() {
+            if free[at].len() == read {
+                more.extend(self.wished(candidate, &any).into_iter().map(|question| (at, question)));
+            }
+        }
+        let (whose, questions): (Vec<usize>, Vec<(Wanted, usize)>) = more.into_iter().unzip();
+        for (at, times) in whose.into_iter().zip(free_slots_each(self.access, self.directory, &questions).await?) {
+            free[at].extend(times);
+        }
+        found.extend(candidates.into_iter().zip(free).map(|(candidate, free)| Available { candidate, free }));
+        Ok(())
     }
-    let here = |who: &String| {
-        let theirs = |c: &kith_directory::Clinician| c.reference == *who;
-        directory.schedules_of(&service.reference).iter().any(|s| s.practitioner.as_ref().is_some_and(theirs))
-    };
-    let mut familiar: Vec<&String> =
-        continuity.usual_clinician.iter().chain(continuity.seen.iter().filter_map(|s| s.clinician.as_ref())).collect();
-    familiar.sort_unstable();
-    familiar.dedup();
-    for who in familiar.into_iter().filter(|who| here(who)) {
-        let with = Wanted { practitioner: Some(who.clone()), ..any.clone() };
-        free.extend(free_slots(access, directory, &with, 3).await?);
+
+    /// What else is worth asking of a service that has more free times than are read.
+    fn wished(&self, candidate: &Candidate, any: &Wanted) -> Vec<(Wanted, usize)> {
+        let mut questions = Vec::new();
+        let wishes = &self.person.preferences;
+        if wishes.mode.is_some() || wishes.female_clinician || wishes.when.is_some() {
+            let wished = Wanted {
+                mode: wishes.mode,
+                female_clinician: wishes.female_clinician,
+                part_of_day: wishes.when,
+                ..any.clone()
+            };
+            questions.push((wished, Weights::built_in().show.read));
+        }
+        let here = |who: &String| {
+            let theirs = |c: &kith_directory::Clinician| c.reference == *who;
+            let schedules = self.directory.schedules_of(&candidate.service.reference);
+            schedules.iter().any(|s| s.practitioner.as_ref().is_some_and(theirs))
+        };
+        let seen = self.continuity.seen.iter().filter_map(|s| s.clinician.as_ref());
+        let mut familiar: Vec<&String> = self.continuity.usual_clinician.iter().chain(seen).collect();
+        familiar.sort_unstable();
+        familiar.dedup();
+        let with = |who: &String| (Wanted { practitioner: Some(who.clone()), ..any.clone() }, 3);
+        questions.extend(familiar.into_iter().filter(|who| here(who)).map(with));
+        questions
     }
-    Ok(free)
 }
 
 /// Who takes a request: the need's own service where such teams take requests, or else the person's practice; for somebody

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod account;
 mod agreements;
 mod audit;
 mod check;
@@ -12,6 +13,7 @@ mod morning;
 mod retention;
 mod safety;
 mod serve;
+mod sign_in;
 mod story;
 mod subject_access;
 mod token;
@@ -36,6 +38,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::Retention { command } => retention::run(command, &config).await,
         Command::Keys { command } => keys::run(command, &config).await,
         Command::Token(args) => token::run(args, &config).await,
+        Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
         Command::Agreements { command } => agreements::run(command, &config).await,
         Command::Safety { command } => safety::run(command, &config).await,

@@ -20,7 +20,7 @@ pub async fn run(command: Safety, config: &Config) -> anyhow::Result<ExitCode> {
         log: &log,
         intended_purpose: INTENDED_PURPOSE,
         version: env!("CARGO_PKG_VERSION"),
-        printed: &kith_contact::time::full_words(now),
+        printed: &with_year(now),
         happened: happened.as_deref(),
     };
     let html = case.html();
@@ -47,7 +47,7 @@ async fn happened(config: &Config) -> anyhow::Result<Vec<Happened>> {
 }
 
 fn shown(event: Event, now: Timestamp) -> Happened {
-    let words = kith_contact::time::full_words;
+    let words = with_year;
     let state = match event.state {
         State::Requested => "Waiting to be looked at",
         State::Accepted | State::InProgress => "Being looked into",
@@ -76,4 +76,9 @@ fn shown(event: Event, now: Timestamp) -> Happened {
         what: event.what,
         outcome,
     }
+}
+
+/// A case is read years later: the day with its year, in London.
+fn with_year(at: Timestamp) -> String {
+    kith_contact::time::london(at).strftime("%-d %B %Y, %H:%M").to_string()
 }

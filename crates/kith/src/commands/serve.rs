@@ -27,7 +27,7 @@ pub async fn serve(door: Door, demo: Option<Demo>, config: &Config) -> anyhow::R
     })?;
     let (stop, stopped) = watch::channel(false);
     let background = background(&door, config, &stopped)?;
-    let app = app(&door, demo.as_ref(), config)?;
+    let app = app(&door, demo.as_ref(), config).await?;
     println!("Kith is at http://{}/  (Ctrl-C stops it)", listener.local_addr()?);
     let mut ended = stopped.clone();
     tokio::spawn(async move {
@@ -51,7 +51,7 @@ pub async fn serve(door: Door, demo: Option<Demo>, config: &Config) -> anyhow::R
 }
 
 /// The whole site over a door.
-pub fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::Result<axum::Router> {
+pub async fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::Result<axum::Router> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).map_err(|e| anyhow::anyhow!("no randomness: {e}"))?;
     let site = kith_web::layers::Site::new(demo.is_some(), config.tls, secret)?;
@@ -59,7 +59,9 @@ pub fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::Result<
         door: door.clone(),
         directory: DirectoryCache::new(),
         pathways: Arc::new(super::content::pathways(config)?),
+        lately: kith_web::Lately::default(),
         demo: demo.cloned().map(Arc::new),
+        sign_in: Arc::new(super::sign_in::ways(door, demo, config).await?),
     };
     Ok(kith_api::router(door.clone(), kith_api::ApiOptions::default()).merge(kith_web::router(state, &site)))
 }

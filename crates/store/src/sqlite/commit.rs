@@ -34,6 +34,10 @@ pub(crate) struct State {
     origins: HashMap<Origin, i64>,
     new_origins: Vec<Origin>,
     touched: HashSet<Arc<str>>,
+    /// Small values set, by their names in the cache.
+    touched_small: Vec<String>,
+    /// Somebody was erased, small values and all.
+    erased: bool,
     bytes: usize,
     since_head: u64,
     /// Entry of the last checkpoint, and when it was signed.
@@ -71,6 +75,8 @@ impl State {
             origins,
             new_origins: Vec::new(),
             touched: HashSet::new(),
+            touched_small: Vec::new(),
+            erased: false,
             bytes: 0,
             since_head: 0,
             signed: (0, Instant::now()),
@@ -80,13 +86,24 @@ impl State {
 
     /// Called inside the transaction: nobody else can write until it ends.
     pub fn begin_group(&mut self, connection: &Connection) -> Result<(), StoreError> {
-        if data_version(connection)? != self.data_version {
-            self.reload(connection)?;
-            self.shared.cache.clear();
-        }
+        self.look_for_others(connection)?;
         self.before_group = self.heads;
         self.touched.clear();
+        self.touched_small.clear();
+        self.erased = false;
         self.bytes = 0;
+        Ok(())
+    }
+
+    /// Forgets what was kept in memory if another process has written.
+    pub fn look_for_others(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        if data_version(connection)? != self.data_version {
+            self.reload(connection)?;
+            self.shared.records.clear();
+            self.shared.links.clear();
+            self.shared.small.clear();
+            self.shared.directory_version.store(self.heads.directory_version, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -121,7 +138,14 @@ impl State {
 
     pub fn keep_group(&mut self, connection: &Connection) {
         for patient in self.touched.drain() {
-            self.shared.cache.forget(&patient);
+            self.shared.records.forget(&patient);
+            self.shared.links.forget(&patient);
+        }
+        if std::mem::take(&mut self.erased) {
+            self.shared.small.clear();
+        }
+        for key in self.touched_small.drain(..) {
+            self.shared.small.forget(&key);
         }
         self.shared.directory_version.store(self.heads.directory_version, Ordering::Release);
         self.since_head += 1;
@@ -172,6 +196,7 @@ impl State {
     /// Forgets a person's decoded record after the commit.
     pub fn touch(&mut self, patient: &Arc<str>) {
         self.touched.insert(Arc::clone(patient));
+        self.erased = true;
     }
 }
 
@@ -737,6 +762,8 @@ impl Applying<'_> {
                 })
                 .map_err(storage)?;
         }
+        let small = self.batch.set.iter().chain(&self.batch.refresh);
+        self.state.touched_small.extend(small.map(|pair| super::small_key(pair.space, &pair.key)));
         for pair in &self.batch.set {
             match &pair.value {
                 Some(value) => self

@@ -16,6 +16,7 @@
 //! The writer groups whatever waits in its queue into one SQLite transaction with a savepoint for each batch, so that a
 //! thousand small commits share one sync to disk, and answers each only after that.
 
+mod cache;
 mod chain;
 mod check;
 mod commit;
@@ -36,13 +37,14 @@ use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::codec;
 use crate::keys::{KeyConfig, Keys};
 use crate::{
     AuditEntry, AuditFound, AuditQuery, AuditReport, Batch, CheckReport, Erased, Erasure, Found, Job, Link, Occupancy,
     OutboxMessage, Receipt, Settle, Store, StoreError, Stored, checkpoint,
 };
+use cache::Cache;
 pub(crate) use commit::hex;
-use read::Cache;
 use writer::Writer;
 
 mod migrations {
@@ -80,7 +82,12 @@ pub struct Sqlite {
 /// What the writer tells the readers.
 pub(crate) struct Shared {
     pub directory_version: AtomicU64,
-    pub cache: Cache,
+    /// Decoded records of people opened lately.
+    pub records: Cache<Arc<[Stored]>>,
+    /// What connects people asked about lately.
+    pub links: Cache<Arc<[Link]>>,
+    /// Small values read lately, or that there is none, with when they expire (µs), by [`small_key`].
+    pub small: Cache<Option<(Arc<[u8]>, i64)>>,
     pub decoded: read::Decoded,
     pub origins: read::Origins,
     pub keys: Keys,
@@ -93,6 +100,15 @@ pub(crate) struct Readers {
     path: PathBuf,
     idle: std::sync::Mutex<Vec<Connection>>,
     permits: tokio::sync::Semaphore,
+}
+
+/// People whose links, and small values, are kept in memory: a few hundred bytes each.
+const CACHED_LINKS: usize = 4096;
+const CACHED_SMALL: usize = 8192;
+
+/// Names a small value in the cache.
+pub(crate) fn small_key(space: &str, key: &str) -> String {
+    format!("{space}\n{key}")
 }
 
 /// File name of the database within its folder.
@@ -115,7 +131,9 @@ impl Sqlite {
         let checkpoints = checkpoints.join(checkpoint::FILE);
         let shared = Arc::new(Shared {
             directory_version: AtomicU64::new(commit::directory_version(&connection)?),
-            cache: Cache::new(options.cached_people),
+            records: Cache::new(options.cached_people),
+            links: Cache::new(CACHED_LINKS),
+            small: Cache::new(CACHED_SMALL),
             decoded: read::Decoded::default(),
             origins: read::Origins::default(),
             keys,
@@ -208,7 +226,7 @@ impl Store for Sqlite {
     }
 
     async fn compartment(&self, patient: &str) -> Result<Arc<[Stored]>, StoreError> {
-        if let Some(hit) = self.shared.cache.get(patient) {
+        if let Some(hit) = self.shared.records.get(patient) {
             return Ok(hit);
         }
         let patient = patient.to_owned();
@@ -238,14 +256,28 @@ impl Store for Sqlite {
         self.reading(move |c, shared| search::search(c, shared, &query)).await
     }
 
+    async fn search_each(&self, queries: &[Query]) -> Result<Vec<Found>, StoreError> {
+        let queries = queries.to_vec();
+        self.reading(move |c, shared| queries.iter().map(|query| search::search(c, shared, query)).collect()).await
+    }
+
     async fn person_of(&self, kind: &str, id: &str) -> Result<Option<crate::Person>, StoreError> {
         let (kind, id) = (kind.to_owned(), id.to_owned());
         self.reading(move |c, _| read::person_of(c, &kind, &id)).await
     }
 
     async fn links(&self, patient: &str) -> Result<Vec<Link>, StoreError> {
+        if let Some(hit) = self.shared.links.get(patient) {
+            return Ok(hit.to_vec());
+        }
         let patient = patient.to_owned();
-        self.reading(move |c, _| side::links(c, &patient)).await
+        self.reading(move |c, shared| {
+            let stamp = shared.links.stamp(&patient);
+            let links = side::links(c, &patient)?;
+            shared.links.keep(&patient, stamp, Arc::from(links.as_slice()));
+            Ok(links)
+        })
+        .await
     }
 
     async fn linked(
@@ -383,8 +415,20 @@ impl Store for Sqlite {
     }
 
     async fn get(&self, space: &str, key: &str, now: Timestamp) -> Result<Option<Vec<u8>>, StoreError> {
+        let now = codec::micros(now);
+        let live = |kept: Option<(Arc<[u8]>, i64)>| kept.filter(|(_, expires)| *expires > now).map(|(v, _)| v.to_vec());
+        let name = small_key(space, key);
+        if let Some(hit) = self.shared.small.get(&name) {
+            return Ok(live(hit));
+        }
         let (space, key) = (space.to_owned(), key.to_owned());
-        self.reading(move |c, _| side::get(c, &space, &key, now)).await
+        let found = self.reading(move |c, shared| {
+            let stamp = shared.small.stamp(&name);
+            let found = side::get(c, &space, &key)?.map(|(value, expires)| (Arc::from(value), expires));
+            shared.small.keep(&name, stamp, found.clone());
+            Ok(found)
+        });
+        Ok(live(found.await?))
     }
 
     async fn list(&self, space: &str, now: Timestamp) -> Result<Vec<(String, Vec<u8>)>, StoreError> {

@@ -1,7 +1,6 @@
 //! Reading resources back.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use kith_fhir::{Value, resource};
@@ -13,79 +12,6 @@ use crate::model::{Origin, Person, StoreError, Stored};
 
 /// Columns every reader of `resource` and `history` selects, in this order.
 pub(crate) const COLUMNS: &str = "r.rid, r.version, r.updated, r.origin, r.audit, r.body, i.type, i.id";
-
-/// Decoded records of people opened lately. A commit that touches a person forgets theirs.
-pub(crate) struct Cache {
-    limit: usize,
-    inner: Mutex<CacheInner>,
-    /// Counts forgettings by a hash of the person, so that a read begun before a commit is not kept after it.
-    marks: Vec<AtomicU64>,
-}
-
-#[derive(Default)]
-struct CacheInner {
-    records: HashMap<Arc<str>, Arc<[Stored]>>,
-    order: VecDeque<Arc<str>>,
-}
-
-const MARKS: usize = 1024;
-
-impl Cache {
-    pub fn new(limit: usize) -> Self {
-        Self { limit, inner: Mutex::default(), marks: (0..MARKS).map(|_| AtomicU64::new(0)).collect() }
-    }
-
-    fn mark(&self, patient: &str) -> &AtomicU64 {
-        let hash = patient.bytes().fold(0usize, |h, b| h.wrapping_mul(31).wrapping_add(b as usize));
-        &self.marks[hash % MARKS]
-    }
-
-    pub fn get(&self, patient: &str) -> Option<Arc<[Stored]>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).records.get(patient).cloned()
-    }
-
-    pub fn forget(&self, patient: &str) {
-        self.mark(patient).fetch_add(1, Ordering::AcqRel);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.records.remove(patient).is_some() {
-            inner.order.retain(|kept| kept.as_ref() != patient);
-        }
-    }
-
-    /// Forgets everybody: somebody else wrote.
-    pub fn clear(&self) {
-        for mark in &self.marks {
-            mark.fetch_add(1, Ordering::AcqRel);
-        }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.records.clear();
-        inner.order.clear();
-    }
-
-    /// A stamp to take before reading and to give to [`Cache::keep`] after.
-    pub fn stamp(&self, patient: &str) -> u64 {
-        self.mark(patient).load(Ordering::Acquire)
-    }
-
-    pub fn keep(&self, patient: &str, stamp: u64, record: &Arc<[Stored]>) {
-        if self.limit == 0 {
-            return;
-        }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.mark(patient).load(Ordering::Acquire) != stamp {
-            return;
-        }
-        let key: Arc<str> = Arc::from(patient);
-        if inner.records.insert(Arc::clone(&key), Arc::clone(record)).is_none() {
-            inner.order.push_back(key);
-        }
-        while inner.order.len() > self.limit {
-            if let Some(oldest) = inner.order.pop_front() {
-                inner.records.remove(&oldest);
-            }
-        }
-    }
-}
 
 /// Origins by number, read once each.
 #[derive(Default)]
@@ -240,7 +166,7 @@ pub(crate) fn compartment(
     shared: &Shared,
     patient: &str,
 ) -> Result<Arc<[Stored]>, StoreError> {
-    let stamp = shared.cache.stamp(patient);
+    let stamp = shared.records.stamp(patient);
     let Some(number) = number_of(connection, patient)? else { return Ok(Arc::from([])) };
     let person: Person = Some(Arc::from(patient));
     let (low, high) = codec::person_range(number);
@@ -260,7 +186,7 @@ pub(crate) fn compartment(
         record[..=at].rotate_right(1);
     }
     let record: Arc<[Stored]> = Arc::from(record);
-    shared.cache.keep(patient, stamp, &record);
+    shared.records.keep(patient, stamp, Arc::clone(&record));
     Ok(record)
 }
 

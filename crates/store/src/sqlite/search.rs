@@ -248,10 +248,7 @@ fn ordered_scan(
 /// A resource with two values of the parameter has two keys; it is one result, where its first key stands.
 fn first_in_range(stored: &Stored, number: u16, range: &Range, descending: bool, key: &[u8]) -> bool {
     let Some(value) = stored.value.as_deref() else { return false };
-    let keys = index::rows(stored.kind, value).into_iter().filter_map(|row| {
-        let within = row.param == number && row.key >= range.low && row.key < range.high;
-        within.then_some(row.key)
-    });
+    let keys = index::keys(stored.kind, value, number).filter(|key| *key >= range.low && *key < range.high);
     let first = if descending { keys.max() } else { keys.min() };
     // `_lastUpdated` has one key for each resource and is not among the rows.
     first.is_none_or(|first| first == key)

@@ -416,15 +416,11 @@ pub(crate) fn take_jobs(
         .collect()
 }
 
-pub(crate) fn get(
-    connection: &Connection,
-    space: &str,
-    key: &str,
-    now: Timestamp,
-) -> Result<Option<Vec<u8>>, StoreError> {
+/// A small value and when it expires, in µs.
+pub(crate) fn get(connection: &Connection, space: &str, key: &str) -> Result<Option<(Vec<u8>, i64)>, StoreError> {
     connection
-        .prepare_cached("SELECT value FROM kv WHERE space = ?1 AND key = ?2 AND expires > ?3")
-        .and_then(|mut s| s.query_row(params![space, key, codec::micros(now)], |r| r.get(0)).optional())
+        .prepare_cached("SELECT value, expires FROM kv WHERE space = ?1 AND key = ?2")
+        .and_then(|mut s| s.query_row(params![space, key], |r| Ok((r.get(0)?, r.get(1)?))).optional())
         .map_err(storage)
 }
 

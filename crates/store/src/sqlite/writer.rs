@@ -12,6 +12,9 @@ use crate::StoreError;
 
 /// Batches that share one sync at most: bounds how long the first waits for the last.
 const GROUP: usize = 256;
+/// How often an idle writer looks whether another process has written, so that what it wrote is not hidden by what is kept
+/// in memory for longer than this. A busy one looks at each group.
+const LOOK_FOR_OTHERS: std::time::Duration = std::time::Duration::from_millis(100);
 /// Batches that may wait before senders do: bounds memory.
 const QUEUE: usize = 1024;
 
@@ -109,15 +112,24 @@ fn execute(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 
 fn write_loop(connection: &Connection, state: &mut State, commands: &mpsc::Receiver<Command>) {
     let mut finishers: Vec<Finish> = Vec::with_capacity(GROUP);
+    let mut idle = std::time::Duration::ZERO;
     loop {
-        let first = match commands.recv_timeout(HEAD_AFTER) {
+        let first = match commands.recv_timeout(LOOK_FOR_OTHERS) {
             Ok(first) => first,
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                state.sign_head(connection);
+                if let Err(error) = state.look_for_others(connection) {
+                    tracing::warn!(%error, "cannot see whether another process has written");
+                }
+                idle += LOOK_FOR_OTHERS;
+                if idle >= HEAD_AFTER {
+                    idle = std::time::Duration::ZERO;
+                    state.sign_head(connection);
+                }
                 continue;
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
         };
+        idle = std::time::Duration::ZERO;
         let mut begun = execute(connection, "BEGIN IMMEDIATE").and_then(|()| state.begin_group(connection));
         let mut next = Some(first);
         while let Some(command) = next.take() {

@@ -250,4 +250,7 @@ fn the_estate_is_the_one_described() {
         estate.iter().filter(|r| r["resourceType"] == "Practitioner").map(|r| &r["identifier"][0]).collect();
     let unique: HashSet<String> = numbers.iter().map(ToString::to_string).collect();
     assert_eq!(unique.len(), numbers.len(), "professional numbers are unique");
+    let national = estate.iter().filter(|r| r["resourceType"] == "Practitioner").map(|r| &r["identifier"][1]["value"]);
+    let national: HashSet<&str> = national.filter_map(Value::as_str).filter(|n| n.len() == 12).collect();
+    assert_eq!(national.len(), numbers.len(), "national numbers are unique");
 }

@@ -33,7 +33,11 @@ pub(crate) fn routes() -> Routes {
 
 /// Not found for everybody but the privacy officer.
 fn officer(staff: &Staff) -> WebResult<()> {
-    if staff.role() == Role::PrivacyOfficer { Ok(()) } else { Err(WebError::not_found()) }
+    if staff.role() != Role::PrivacyOfficer {
+        return Err(WebError::not_found());
+    }
+    // What these pages show is about everybody: an unlocked screen must not be enough.
+    staff.prove_first("/governance")
 }
 
 /// How many questions wait for this member of staff: their page of work says so.

@@ -3,7 +3,8 @@
 use axum::extract::{Path, State};
 use kith_booking::Appointment;
 use kith_directory::{Directory, Mode, words};
-use kith_frontdoor::{Error, Pathway, service};
+use kith_frontdoor::{Booked, Error, Pathway, service};
+use kith_trust::Change;
 use serde::Serialize;
 
 use super::draft::{self, Draft, Sent};
@@ -73,8 +74,14 @@ pub(crate) async fn book(State(state): State<AppState>, me: Me, Path(id): InPath
     let Some(held) = draft.held.clone() else { return Ok(Reply::to(format!("/help/{id}/result"))) };
     let directory = state.directory.get(&me.access).await?;
     let ask = ask_of(&me, pathway, &draft);
-    let booked = service::book(&me.access, &directory, &ask, &held.hold.slot, Some(held.hold.id), &draft.key).await;
-    match booked {
+    let saving = draft::saving(&me, pathway, draft.clone()).await?;
+    // The booking and what the person sees of it are kept together.
+    let also = |change: &mut Change, booked: &Booked| {
+        saving.sent(change, Sent::Booked(booked.appointment.clone()));
+    };
+    let (slot, hold) = (&held.hold.slot, Some(held.hold.id));
+    match service::book_with(&me.access, &directory, &ask, slot, hold, &draft.key, &also).await {
+        Ok(booked) if !booked.replayed => Ok(Reply::to(format!("/help/{id}/done"))),
         Ok(booked) => sent(&me, pathway, draft, Sent::Booked(booked.appointment)).await,
         Err(Error::Changed(_)) => changed(&me, pathway, draft).await,
         Err(

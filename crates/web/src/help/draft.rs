@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use kith_frontdoor::{Answers, Facts, Pathway, Step};
+use kith_trust::Change;
 use serde::{Deserialize, Serialize};
 
 use crate::reply::{WebError, WebResult};
@@ -87,20 +88,59 @@ pub(super) async fn find(me: &Me, pathway: &Pathway) -> WebResult<Option<Draft>>
     Ok(begun(me).await?.drafts.remove(&pathway.id).filter(|draft| draft.touched > oldest))
 }
 
-/// Keeps the answers given so far.
-pub(super) async fn save(me: &Me, pathway: &Pathway, mut draft: Draft) -> WebResult<Draft> {
+/// Everything begun, with this draft as it is to be kept.
+async fn with(me: &Me, pathway: &Pathway, mut draft: Draft) -> WebResult<(Begun, Draft)> {
     let mut begun = begun(me).await?;
     draft.touched = me.access.now();
     begun.current = draft.sent.is_none().then(|| pathway.id.clone());
     begun.drafts.insert(pathway.id.clone(), draft.clone());
+    Ok((begun, draft))
+}
+
+/// Keeps the answers given so far.
+pub(super) async fn save(me: &Me, pathway: &Pathway, draft: Draft) -> WebResult<Draft> {
+    let (begun, draft) = with(me, pathway, draft).await?;
     keep(me, &begun).await?;
     Ok(draft)
 }
 
+/// The answers given so far, to be kept with what comes of them in the change that makes it come true.
+pub(super) struct Saving<'a> {
+    me: &'a Me,
+    begun: Begun,
+    draft: Draft,
+    pathway: &'a Pathway,
+}
+
+pub(super) async fn saving<'a>(me: &'a Me, pathway: &'a Pathway, draft: Draft) -> WebResult<Saving<'a>> {
+    let (begun, draft) = with(me, pathway, draft).await?;
+    Ok(Saving { me, begun, draft, pathway })
+}
+
+impl Saving<'_> {
+    pub fn held(&self, change: &mut Change, held: Held) {
+        self.put(change, Draft { held: Some(held), ..self.draft.clone() });
+    }
+
+    pub fn sent(&self, change: &mut Change, sent: Sent) {
+        self.put(change, Draft { sent: Some(sent), held: None, ..self.draft.clone() });
+    }
+
+    fn put(&self, change: &mut Change, draft: Draft) {
+        let mut begun = self.begun.clone();
+        begun.current = draft.sent.is_none().then(|| self.pathway.id.clone());
+        begun.drafts.insert(self.pathway.id.clone(), draft);
+        // A draft is plain data: it was made from JSON and becomes JSON.
+        if let Ok(value) = serde_json::to_value(&begun) {
+            change.remember(SPACE, &self.me.person, value, self.me.access.now().saturating_add(KEPT).ok());
+        }
+    }
+}
+
 /// Begins anew, with what the record says today.
-pub(super) async fn start(me: &Me, pathway: &Pathway) -> WebResult<Draft> {
+pub(super) async fn start(state: &AppState, me: &Me, pathway: &Pathway) -> WebResult<Draft> {
     let draft = Draft {
-        facts: facts(me).await?,
+        facts: facts_lately(state, me).await?,
         answers: Answers::new(),
         key: uuid::Uuid::new_v4().to_string(),
         sent: None,
@@ -115,6 +155,17 @@ pub(super) async fn start(me: &Me, pathway: &Pathway) -> WebResult<Draft> {
 /// asks.
 pub(super) async fn facts(me: &Me) -> WebResult<Facts> {
     Ok(kith_frontdoor::service::facts(&me.access, &me.person).await?)
+}
+
+/// As [`facts`], or as they were read for this session a moment ago: for pages before the answers are sent. Then they are
+/// read anew.
+pub(super) async fn facts_lately(state: &AppState, me: &Me) -> WebResult<Facts> {
+    if let Some(facts) = state.lately.facts(me.session(), &me.person) {
+        return Ok(facts);
+    }
+    let facts = facts(me).await?;
+    state.lately.keep_facts(me.session(), &me.person, &facts);
+    Ok(facts)
 }
 
 /// Something begun and not sent, for the home page.

@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use kith_booking::Wanted;
 use kith_directory::{Directory, distance, words};
 use kith_frontdoor::{Assessment, Offer, Offers, Pathway, Urgency, Weights, service};
+use kith_trust::Change;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{self, Draft, Held};
 use super::start::{Content, next};
 use super::{InPathway, confirm, pathway};
 use crate::form::{Checked, Fields, FormErrors};
+use crate::lately::Offered;
 use crate::person::appointment::{Day, by_day};
 use crate::person::{id_of, reference};
 use crate::reply::{Page, Reply, WebResult};
@@ -28,7 +30,13 @@ pub(super) struct Found<'a> {
     pub draft: Draft,
     pub assessment: Assessment,
     pub directory: Arc<Directory>,
-    pub offers: Offers,
+    offered: Arc<Offered>,
+}
+
+impl Found<'_> {
+    fn offers(&self) -> &Offers {
+        &self.offered.offers
+    }
 }
 
 /// The draft once every question is answered and it was not sent; elsewhere to go otherwise.
@@ -50,25 +58,46 @@ pub(super) async fn ready<'a>(
     Ok(Ok((pathway, draft, assessment)))
 }
 
+/// What can be offered: as worked out a moment ago for the page before, or now.
 async fn found<'a>(state: &'a AppState, me: &Me, id: &str) -> WebResult<Result<Found<'a>, Reply>> {
     let (pathway, draft, assessment) = match ready(state, me, id).await? {
         Ok(ready) => ready,
         Err(elsewhere) => return Ok(Err(elsewhere)),
     };
+    let lately = state.lately.offered(me.session(), &me.person, &pathway.id, &draft.answers, &draft.facts);
+    match lately {
+        Some(offered) => {
+            let directory = state.directory.get(&me.access).await?;
+            Ok(Ok(Found { pathway, draft, assessment, directory, offered }))
+        }
+        None => Ok(Ok(found_now(state, me, (pathway, draft, assessment)).await?)),
+    }
+}
+
+async fn found_now<'a>(
+    state: &AppState,
+    me: &Me,
+    (pathway, draft, assessment): (&'a Pathway, Draft, Assessment),
+) -> WebResult<Found<'a>> {
     let directory = state.directory.get(&me.access).await?;
     let offers = service::offers(&me.access, &directory, &me.person, &assessment).await?;
-    Ok(Ok(Found { pathway, draft, assessment, directory, offers }))
+    let (pathway_id, answers) = (pathway.id.clone(), draft.answers.clone());
+    let offered = Arc::new(Offered { pathway: pathway_id, answers, offers });
+    state.lately.keep_offered(me.session(), &me.person, &offered);
+    Ok(Found { pathway, draft, assessment, directory, offered })
 }
 
 /// Looks for help. With nothing to offer, the request is made at once: nobody is left with an empty page.
 pub(crate) async fn find(State(state): State<AppState>, me: Me, Path(id): InPathway, _: Checked<Nothing>) -> WebResult {
-    let found = match found(&state, &me, &id).await? {
-        Ok(found) => found,
+    let found = match ready(&state, &me, &id).await? {
+        Ok(ready) => found_now(&state, &me, ready).await?,
         Err(elsewhere) => return Ok(elsewhere),
     };
     // The record may have changed since the first question.
-    let facts = draft::facts(&me).await?;
+    let facts = found.offers().facts.clone();
     if facts != found.draft.facts {
+        // What was found is for the answers as they were.
+        state.lately.forget_offered(me.session(), &me.person);
         let draft = draft::save(&me, found.pathway, Draft { facts, ..found.draft }).await?;
         let to = next(found.pathway, &draft);
         if to != format!("/help/{id}/check") {
@@ -76,7 +105,7 @@ pub(crate) async fn find(State(state): State<AppState>, me: Me, Path(id): InPath
         }
         return Ok(Reply::to(format!("/help/{id}/result")));
     }
-    if found.offers.offers.is_empty() && found.assessment.disposition.urgency != Urgency::SelfCare {
+    if found.offers().offers.is_empty() && found.assessment.disposition.urgency != Urgency::SelfCare {
         return confirm::send_request(&me, found.pathway, found.draft, &found.directory).await;
     }
     Ok(Reply::to(format!("/help/{id}/result")))
@@ -168,10 +197,10 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): InPath
         pathway: &found.pathway.id,
         problem: &found.pathway.title,
         outcome: Outcome::of(&found.assessment),
-        offers: found.offers.offers.iter().map(|offer| shown(offer, &found.directory, now)).collect(),
-        not_possible: found.offers.not_possible.iter().map(|(name, why)| format!("{name}: {why}")).collect(),
-        team: found.offers.fallback.service_name.clone(),
-        due: kith_contact::time::by_words(found.offers.fallback.due, now),
+        offers: found.offers().offers.iter().map(|offer| shown(offer, &found.directory, now)).collect(),
+        not_possible: found.offers().not_possible.iter().map(|(name, why)| format!("{name}: {why}")).collect(),
+        team: found.offers().fallback.service_name.clone(),
+        due: kith_contact::time::by_words(found.offers().fallback.due, now),
         content: Content::of(found.pathway),
         acting_for: me.acting_for.as_deref(),
     };
@@ -195,10 +224,12 @@ async fn free(me: &Me, found: &Found<'_>, offer: &Offer) -> WebResult<Vec<kith_b
     let to = latest.saturating_add(SignedDuration::from_secs(1)).unwrap_or(Timestamp::MAX);
     let wanted = Wanted::new(&format!("HealthcareService/{}", offer.service_id), &disposition.need, now, to);
     let mut free = kith_booking::free_slots(&me.access, &found.directory, &wanted, TIMES).await?;
+    // The best times are among them, however many come before; one that is missing before the last was taken meanwhile.
+    let read_to = if free.len() < TIMES { None } else { free.last().map(|time| time.start) };
     free.retain(|time| offer.slots.iter().any(|slot| slot.mode == time.mode));
-    // The best times are among them, however many come before.
     for slot in &offer.slots {
-        if !free.iter().any(|time| time.slot == slot.slot_ref) {
+        let beyond = read_to.is_some_and(|last| slot.start >= last);
+        if beyond && !free.iter().any(|time| time.slot == slot.slot_ref) {
             free.push(kith_booking::Offer {
                 slot: slot.slot_ref.clone(),
                 schedule: String::new(),
@@ -217,16 +248,28 @@ async fn free(me: &Me, found: &Found<'_>, offer: &Offer) -> WebResult<Vec<kith_b
 
 type AtService = Path<(String, String)>;
 
-async fn times_page(me: &Me, found: &Found<'_>, service: &str, form: Option<(&Fields, &FormErrors)>) -> WebResult {
-    let offer = found.offers.offers.iter().find(|offer| offer.service_id == service && !offer.slots.is_empty());
-    let Some(offer) = offer else {
-        return Ok(Reply::to(format!("/help/{}/result", found.pathway.id))
-            .note("That service has no free time any more. Choose another."));
+async fn times_page(
+    state: &AppState,
+    me: &Me,
+    found: &Found<'_>,
+    service: &str,
+    form: Option<(&Fields, &FormErrors)>,
+) -> WebResult {
+    let none_free = || {
+        state.lately.forget_offered(me.session(), &me.person);
+        Reply::to(format!("/help/{}/result", found.pathway.id))
+            .note("That service has no free time any more. Choose another.")
     };
+    let offer = found.offers().offers.iter().find(|offer| offer.service_id == service && !offer.slots.is_empty());
+    let Some(offer) = offer else { return Ok(none_free()) };
+    let free = free(me, found, offer).await?;
+    if free.is_empty() {
+        return Ok(none_free());
+    }
     let view = Times {
         pathway: &found.pathway.id,
         offer: shown(offer, &found.directory, me.access.now()),
-        days: by_day(&free(me, found, offer).await?),
+        days: by_day(&free),
         content: Content::of(found.pathway),
     };
     let page = Page::new("help/times", &view);
@@ -242,7 +285,7 @@ pub(crate) async fn times(State(state): State<AppState>, me: Me, Path((id, servi
         Ok(found) => found,
         Err(elsewhere) => return Ok(elsewhere),
     };
-    times_page(&me, &found, &service, None).await
+    times_page(&state, &me, &found, &service, None).await
 }
 
 #[derive(Deserialize)]
@@ -265,7 +308,7 @@ pub(crate) async fn hold(
     let confirm = format!("/help/{id}/confirm");
     let mut errors = FormErrors::new();
     if errors.required("slot", &form.slot, "Choose a time").is_empty() {
-        return times_page(&me, &found, &service, Some((&fields, &errors))).await;
+        return times_page(&state, &me, &found, &service, Some((&fields, &errors))).await;
     }
     let slot = reference("Slot", &form.slot)?;
     let now = me.access.now();
@@ -274,12 +317,8 @@ pub(crate) async fn hold(
         return Ok(Reply::to(confirm));
     }
     let replacing = found.draft.held.as_ref().map(|held| held.hold.id);
-    match kith_booking::hold(&me.access, &found.directory, &slot, &found.assessment.disposition.need, replacing).await {
-        Ok(hold) => {
-            let held = Some(Held { hold, service: format!("HealthcareService/{service}") });
-            draft::save(&me, found.pathway, Draft { held, ..found.draft }).await?;
-            Ok(Reply::to(confirm))
-        }
+    match keep_time(&me, &found, &service, &slot, replacing).await? {
+        Ok(()) => Ok(Reply::to(confirm)),
         Err(
             error @ (kith_booking::Error::Taken { .. }
             | kith_booking::Error::Past
@@ -287,10 +326,36 @@ pub(crate) async fn hold(
             | kith_booking::Error::OtherNeed),
         ) => {
             errors.add("slot", first_sentence(&error.to_string()));
-            times_page(&me, &found, &service, Some((&fields, &errors))).await
+            times_page(&state, &me, &found, &service, Some((&fields, &errors))).await
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Holds the time and remembers it with the answers, in one commit.
+async fn keep_time(
+    me: &Me,
+    found: &Found<'_>,
+    service: &str,
+    slot: &str,
+    replacing: Option<kith_booking::HoldId>,
+) -> WebResult<Result<(), kith_booking::Error>> {
+    let need = &found.assessment.disposition.need;
+    let mut change = Change::new("hold time");
+    let prepared = kith_booking::prepare_hold(&me.access, &found.directory, &mut change, slot, need, replacing).await;
+    let hold = match prepared {
+        Ok(hold) => hold,
+        Err(error) => return Ok(Err(error)),
+    };
+    let held = Held { hold, service: format!("HealthcareService/{service}") };
+    draft::saving(me, found.pathway, found.draft.clone()).await?.held(&mut change, held);
+    Ok(match me.access.commit(change).await {
+        Ok(_) => Ok(()),
+        Err(kith_trust::Error::Taken) => {
+            Err(kith_booking::taken(&me.access, &found.directory, slot, need).await.unwrap_or_else(|error| error))
+        }
+        Err(error) => Err(error.into()),
+    })
 }
 
 pub(super) fn first_sentence(text: &str) -> String {

@@ -36,7 +36,7 @@ impl<'a> Problem<'a> {
 }
 
 async fn page(state: &AppState, me: &Me, searched: Option<&str>) -> WebResult<Page> {
-    let facts = draft::facts(me).await?;
+    let facts = draft::facts_lately(state, me).await?;
     let mut found: Vec<&Pathway> = match searched {
         Some(text) => state.pathways.search(text, &facts),
         None => state.pathways.iter().filter(|p| p.audience.suits(&facts)).collect(),
@@ -140,7 +140,7 @@ pub(crate) async fn show(State(state): State<AppState>, me: Me, Path(id): InPath
     let kept = draft::find(&me, pathway).await?.filter(|draft| draft.sent.is_none() && !draft.answers.is_empty());
     let facts = match &kept {
         Some(draft) => draft.facts.clone(),
-        None => draft::facts(&me).await?,
+        None => draft::facts_lately(&state, &me).await?,
     };
     let start = Start {
         id: &pathway.id,
@@ -175,7 +175,7 @@ pub(crate) async fn begin(
     };
     let draft = match kept {
         Some(draft) => draft,
-        None => draft::start(&me, pathway).await?,
+        None => draft::start(&state, &me, pathway).await?,
     };
     if !pathway.audience.suits(&draft.facts) {
         return Ok(Reply::to(format!("/help/{SOMETHING_ELSE}")));

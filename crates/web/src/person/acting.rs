@@ -125,6 +125,7 @@ fn own_record(me: &Me) -> WebResult<()> {
 
 pub(crate) async fn add(State(_): State<AppState>, me: Me) -> WebResult<Page> {
     own_record(&me)?;
+    me.prove_first("/acting/add")?;
     Ok(form_page())
 }
 
@@ -152,6 +153,7 @@ pub(crate) async fn allow(
     Checked { form, fields, .. }: Checked<Wanted>,
 ) -> WebResult {
     own_record(&me)?;
+    me.prove_first("/acting/add")?;
     let mut errors = FormErrors::new();
     let name = errors.required("name", &form.name, "Enter their name").to_owned();
     let number = NhsNumber::parse(&form.nhs_number);
@@ -177,6 +179,7 @@ pub(crate) async fn allow(
         }
     };
     if let (Ok(number), Some(born), Some(relationship), true) = (number, born, relationship, errors.is_empty()) {
+        state.sign_in.limits.find_proxy.check(&me.signed_in)?;
         let found = find(&state, &me, number, born).await?;
         match found {
             None => {
@@ -258,6 +261,7 @@ async fn one(me: &Me, state: &AppState, id: &str) -> WebResult<(Mine, proxy::Pro
 
 pub(crate) async fn ask_end(State(state): State<AppState>, me: Me, Path(id): Path<String>) -> WebResult<Page> {
     let (mine, proxy) = one(&me, &state, &id).await?;
+    me.prove_first(&format!("/acting/{id}/end"))?;
     let whose = super::full_name(mine.record.patient());
     Ok(Page::new("person/acting_end", &Ending { proxy: ProxyLine::of(&proxy, &me), whose }))
 }
@@ -272,6 +276,7 @@ pub(crate) async fn end(
     _: Checked<Nothing>,
 ) -> WebResult {
     let (_, proxy) = one(&me, &state, &id).await?;
+    me.prove_first(&format!("/acting/{id}/end"))?;
     if id_of(&proxy.who) == me.signed_in {
         let kith = state.door.system("Kith web: ending a permission that was given up");
         proxy::give_up(&me.access, &kith, &proxy.reference).await?;

@@ -64,6 +64,7 @@ fn officer(staff: &Staff) -> WebResult<()> {
 
 pub(super) async fn show(staff: Staff) -> WebResult<Page> {
     officer(&staff)?;
+    staff.prove_first("/team/audit")?;
     Ok(Page::new("team/audit", &View { looked: false, rows: Vec::new(), more: false }))
 }
 
@@ -79,6 +80,7 @@ pub(super) async fn look(
     Checked { form, fields, .. }: Checked<Wanted>,
 ) -> WebResult<Page> {
     officer(&staff)?;
+    staff.prove_first("/team/audit")?;
     let mut errors = FormErrors::new();
     let mut view = View { looked: false, rows: Vec::new(), more: false };
     if let Some(number) = find::nhs_number(&form.nhs_number, &mut errors, "nhs_number") {

@@ -77,6 +77,7 @@ pub(super) async fn identify(
     let number = nhs_number(&form.nhs_number, &mut errors, "nhs_number");
     let born = date(&form.day, &form.month, &form.year, &mut errors, "born");
     if let (Some(number), Some(born)) = (number, born) {
+        state.sign_in.limits.identify.check(&staff.actor().reference)?;
         match staff.access.identify(number.as_str(), born).await {
             Ok(id) => return Ok(Reply::to(format!("/team/people/{id}"))),
             Err(Error::NotFound) => errors.add(

@@ -13,13 +13,22 @@ use kith_trust::testing::{TestDoor, door};
 use kith_trust::{Change, Door};
 use kith_twin::{CAST, Neighbourhood, Plan, STAFF_CAST};
 use kith_web::layers::Site;
-use kith_web::{AppState, Demo, DemoPerson, DemoStaff};
+use kith_web::sign_in::RoleMap;
+use kith_web::{AppState, Demo, DemoPerson, DemoStaff, SignIn};
 use tower::ServiceExt;
 
 /// A site over a neighbourhood of the twin's cast and a few more.
 pub struct Place {
     pub app: Router,
     pub door: TestDoor,
+}
+
+impl Place {
+    /// Whether its pages tell browsers to stay on TLS.
+    pub async fn app_has_hsts(&self) -> bool {
+        let request = Request::get("/sign-in").body(Body::empty()).unwrap();
+        self.app.clone().oneshot(request).await.unwrap().headers().contains_key("strict-transport-security")
+    }
 }
 
 /// The day all of it happens: a Monday, 10am in London.
@@ -30,6 +39,19 @@ pub async fn place() -> Place {
     door.set_clock(Some(NOW.parse().unwrap()));
     let state = state(&door).await;
     let site = Site::new(true, false, [3; 32]).unwrap();
+    Place { app: kith_web::router(state, &site), door }
+}
+
+/// The same neighbourhood behind a site in earnest: accounts of its own, TLS in front, no choice of who to be.
+pub async fn in_earnest(tls: bool) -> Place {
+    let door = door().await.unwrap();
+    door.set_clock(Some(NOW.parse().unwrap()));
+    let mut state = state(&door).await;
+    state.demo = None;
+    let mut ways = SignIn::closed(RoleMap::built_in().unwrap());
+    ways.accounts = true;
+    state.sign_in = Arc::new(ways);
+    let site = Site::new(false, tls, [4; 32]).unwrap();
     Place { app: kith_web::router(state, &site), door }
 }
 
@@ -65,11 +87,16 @@ pub async fn state(door: &Door) -> AppState {
         story: member.role.to_owned(),
         patient_id: member.patient_id.to_owned(),
     });
+    let demo = Demo { people: people.collect(), staff: staff.collect() };
+    let roles = RoleMap::built_in().unwrap();
+    let sign_in = SignIn::demonstration(door, &demo, roles).await.unwrap();
     AppState {
         door: door.clone(),
         directory,
         pathways: Arc::new(kith_frontdoor::Pathways::embedded().unwrap()),
-        demo: Some(Arc::new(Demo { people: people.collect(), staff: staff.collect() })),
+        lately: kith_web::Lately::default(),
+        demo: Some(Arc::new(demo)),
+        sign_in: Arc::new(sign_in),
     }
 }
 
@@ -153,6 +180,16 @@ impl Browser {
         browser
     }
 
+    /// The value of a cookie it holds.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.get(name).cloned()
+    }
+
+    /// Puts a cookie into it, as somebody else might.
+    pub fn plant(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     async fn send(&mut self, path: &str, request: axum::http::request::Builder, body: Body) -> &Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request
@@ -205,7 +242,19 @@ impl Browser {
     pub async fn post(&mut self, action: &str, fields: &[(&str, &str)]) -> &Answer {
         let token = self.page.hidden(action, "_csrf");
         let key = self.page.hidden(action, "_key");
-        self.post_with(action, &token, &key, fields).await
+        self.post_with(action, &token, &key, fields).await;
+        if action == "/sign-in" {
+            self.through_provider().await;
+        }
+        &self.page
+    }
+
+    /// Goes where signing in leads, until it is done: to the provider and back.
+    pub async fn through_provider(&mut self) -> &Answer {
+        while ["/demo/", "/sign-in/back", "/sign-in/with/"].iter().any(|step| self.page.location().starts_with(step)) {
+            self.follow().await;
+        }
+        &self.page
     }
 
     pub async fn post_with(&mut self, action: &str, token: &str, key: &str, fields: &[(&str, &str)]) -> &Answer {

@@ -290,7 +290,11 @@ pub enum Keys {
         json: bool,
     },
     /// Make a new master key and put every person's attachments under it, beside a running server
-    Rotate,
+    Rotate {
+        /// Make a new key to sign the audit with instead; start a running server again after
+        #[arg(long)]
+        audit: bool,
+    },
 }
 
 #[derive(Args)]

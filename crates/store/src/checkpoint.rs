@@ -109,14 +109,25 @@ pub(crate) fn append(
     let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(io)?;
     file.lock().map_err(io)?;
     let last = last_line(&mut file)?;
-    let key = hex(keys.public());
+    let key = hex(&keys.public());
     let hash = hex(hash);
     let (number, before) = match last.as_deref().and_then(|line| Some((Checkpoint::parse(line)?, line))) {
-        Some((last, _)) if last.seq == seq && last.hash == hash && last.key == key && next_key.is_none() => {
+        Some((last, _))
+            if last.seq == seq
+                && last.hash == hash
+                && last.key == key
+                && next_key.is_none()
+                && last.next_key.is_none() =>
+        {
             return Ok(last.number);
         }
+        Some((last, _)) if last.next_key.as_ref().is_some_and(|next| *next != key) => {
+            let words =
+                "checkpoints were handed over to a new signing key: start Kith again, so that it signs with that one";
+            return Err(StoreError::Key(words.into()));
+        }
         // Another process was further already.
-        Some((last, _)) if last.seq > seq => return Ok(last.number),
+        Some((last, _)) if last.seq > seq && next_key.is_none() => return Ok(last.number),
         Some((last, line)) => (last.number + 1, digest(line)),
         None => (1, NOTHING.to_owned()),
     };

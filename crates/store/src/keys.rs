@@ -87,10 +87,30 @@ impl Master {
     }
 }
 
+/// The key that signs, and its public part.
+struct Signing {
+    pair: Ed25519KeyPair,
+    public: [u8; 32],
+}
+
+impl Signing {
+    fn of(seed: &Secret) -> Result<Self, StoreError> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed.0)
+            .map_err(|_| StoreError::Key("the signing key cannot be used".into()))?;
+        let public = pair
+            .public_key()
+            .as_ref()
+            .try_into()
+            .map_err(|_| StoreError::Key("the signing key has no public part".into()))?;
+        Ok(Self { pair, public })
+    }
+}
+
 /// The keys in use.
 pub struct Keys {
-    signing: Ed25519KeyPair,
-    public: [u8; 32],
+    signing: RwLock<Signing>,
+    /// File of the signing key; `None` where it was given.
+    signing_file: Option<PathBuf>,
     /// Newest last.
     masters: RwLock<Vec<Arc<Master>>>,
     /// Where master keys are read from anew when one is not known; `None` where they were given.
@@ -107,13 +127,8 @@ impl Keys {
             Some(seed) => seed.clone(),
             None => read_or_make(&folder, SIGNING)?,
         };
-        let signing = Ed25519KeyPair::from_seed_unchecked(&seed.0)
-            .map_err(|_| StoreError::Key("the signing key cannot be used".into()))?;
-        let public = signing
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map_err(|_| StoreError::Key("the signing key has no public part".into()))?;
+        let signing_file = config.signing.is_none().then(|| folder.join(SIGNING));
+        let signing = RwLock::new(Signing::of(&seed)?);
         let (masters, folder) = match &config.master {
             Some(master) => {
                 let given = config.previous.iter().chain([master]);
@@ -126,17 +141,38 @@ impl Keys {
                 (read_masters(&folder)?, Some(folder))
             }
         };
-        Ok(Self { signing, public, masters: RwLock::new(masters), folder })
+        Ok(Self { signing, signing_file, masters: RwLock::new(masters), folder })
     }
 
     /// The public key by which anybody can check a checkpoint: keep it where the keeper of the database cannot change it.
-    pub fn public(&self) -> &[u8; 32] {
-        &self.public
+    pub fn public(&self) -> [u8; 32] {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner).public
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let signature = self.signing.try_sign(message).map_err(|_| StoreError::Key("signing failed".into()))?;
+        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
+        let signature = signing.pair.try_sign(message).map_err(|_| StoreError::Key("signing failed".into()))?;
         Ok(signature.as_ref().to_vec())
+    }
+
+    /// Makes a new signing key in place of the one in the file. `announce` is given its public part before it takes over, to
+    /// have it vouched for by the old key. The old key is gone after.
+    pub(crate) fn replace_signing(
+        &self,
+        announce: impl FnOnce(&[u8; 32]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let Some(file) = &self.signing_file else {
+            return Err(StoreError::Key("the signing key was given, not read from a file: give another".into()));
+        };
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let begun = format!("{SIGNING}.new");
+        let _ = fs::remove_file(folder.join(&begun));
+        let seed = make(folder, &begun)?;
+        let signing = Signing::of(&seed)?;
+        announce(&signing.public)?;
+        fs::rename(folder.join(&begun), file).map_err(|e| StoreError::Key(format!("{SIGNING}: {e}")))?;
+        *self.signing.write().unwrap_or_else(PoisonError::into_inner) = signing;
+        Ok(())
     }
 
     /// Names of the master keys, the one in use last.
@@ -202,7 +238,7 @@ impl Keys {
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keys")
-            .field("public", &hex(&self.public))
+            .field("public", &hex(&self.public()))
             .field("masters", &self.masters())
             .finish_non_exhaustive()
     }

@@ -88,6 +88,8 @@ pub trait Store: Send + Sync + 'static {
     fn verify_key(&self) -> String;
     /// Master keys that seal attachments, with how many people's keys each wraps; the one in use last.
     async fn master_keys(&self) -> Result<Vec<(String, u64)>, StoreError>;
+    /// Makes a new key to sign checkpoints with, vouched for by a last checkpoint of the old one, which is gone after.
+    async fn rotate_signing(&self) -> Result<(), StoreError>;
     /// Makes a new master key where keys are files, and wraps every person's key anew under the newest; gives how many.
     /// Reads and writes go on meanwhile.
     async fn rotate_keys(&self) -> Result<u64, StoreError>;

@@ -861,7 +861,7 @@ fn digest_of_people<'p>(people: impl Iterator<Item = &'p str>) -> String {
         hash.update(id.as_bytes());
         hash.update(b"\n");
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    kith_store::sqlite::hex(&hash.finalize())
 }
 
 /// Key-value spaces of this module.

@@ -194,6 +194,13 @@ impl Door {
         Ok(self.inner.store.master_keys().await?)
     }
 
+    /// Makes a new key to sign checkpoints with; the old one vouches for it and is gone after. A running server signs no more
+    /// until it is started again.
+    pub async fn rotate_signing(&self) -> Result<(), Error> {
+        self.system("Kith keys").record_event("keys-rotated", "signing key of the audit").await?;
+        Ok(self.inner.store.rotate_signing().await?)
+    }
+
     /// Makes a new master key where keys are files, and wraps every person's key anew under the newest; gives how many.
     /// Recorded in the audit chain. Reads and writes go on meanwhile.
     pub async fn rotate_keys(&self) -> Result<u64, Error> {

@@ -49,8 +49,10 @@ pub struct Inquiry {
     pub organization_name: Option<String>,
     /// Patient id, if one person's record.
     pub person: Option<String>,
-    /// The person's name as shown to who opened the record anyway.
+    /// The person's name; empty for a member of staff who was refused, for whom that person does not exist.
     pub person_name: String,
+    /// The record was opened, not only tried for.
+    pub got_in: bool,
     /// When the record was first and last opened, and how often.
     pub first: Timestamp,
     pub last: Timestamp,
@@ -69,6 +71,15 @@ pub struct Inquiry {
 }
 
 impl Inquiry {
+    /// As the member of staff may see it: who was refused does not learn whose record it was.
+    fn for_staff(mut self) -> Self {
+        if !self.got_in {
+            self.person = None;
+            self.person_name.clear();
+        }
+        self
+    }
+
     /// Whether the answer is late at `now`.
     pub fn overdue(&self, now: Timestamp) -> bool {
         self.state == State::Asked && now > self.due
@@ -90,6 +101,7 @@ impl Access {
             organization_name: finding.origin.organization_name.clone(),
             person: finding.person.clone(),
             person_name: finding.person_name.clone(),
+            got_in: finding.got_in,
             first: finding.first,
             last: finding.last,
             times: finding.times,
@@ -120,6 +132,7 @@ impl Access {
     pub async fn my_inquiries(&self) -> Result<Vec<Inquiry>, Error> {
         let mut mine = self.all().await?;
         mine.retain(|i| i.staff == self.actor().reference);
+        let mut mine: Vec<Inquiry> = mine.into_iter().map(Inquiry::for_staff).collect();
         mine.sort_by_key(|i| (i.state != State::Asked, i.due));
         Ok(mine)
     }
@@ -141,7 +154,7 @@ impl Access {
         inquiry.answer = Some(answer.to_owned());
         inquiry.answered = Some(self.now());
         self.keep(&inquiry, "inquiry-answered").await?;
-        Ok(inquiry)
+        Ok(inquiry.for_staff())
     }
 
     /// Closes a question; the member of staff sees how. One that was not answered is closed as a possible breach alone.

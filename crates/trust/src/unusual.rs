@@ -205,6 +205,8 @@ struct Seen {
     emergency: bool,
     out_of_hours: bool,
     opened: bool,
+    /// Not only tried.
+    got_in: bool,
     close: Vec<Sign>,
     name: String,
 }
@@ -233,6 +235,8 @@ pub struct Finding {
     pub last: Timestamp,
     /// How often that day.
     pub times: u32,
+    /// A record was opened, not only tried for.
+    pub got_in: bool,
     /// Each sign with its words, the heaviest first.
     pub signs: Vec<(Sign, String)>,
     pub weight: u32,
@@ -291,6 +295,7 @@ impl Watch {
             emergency: false,
             out_of_hours: false,
             opened: false,
+            got_in: false,
             close: staff.close_to(&person.0),
             name: person.1.clone(),
         });
@@ -305,6 +310,7 @@ impl Watch {
             seen.last = entry.at;
             seen.times += 1;
             seen.refused |= refused;
+            seen.got_in |= !refused;
             seen.out_of_hours |= rules.out_of_hours(entry.at);
             self.burst(entry, rules, patient, day);
         }
@@ -375,6 +381,7 @@ impl Watch {
                     first: seen.first,
                     last: seen.last,
                     times: seen.times,
+                    got_in: seen.got_in,
                     signs,
                     weight,
                 });
@@ -391,6 +398,7 @@ impl Watch {
                 first: burst.first,
                 last: burst.last,
                 times: burst.most as u32,
+                got_in: true,
                 weight: weigh(&signs),
                 signs,
             });
@@ -406,7 +414,7 @@ fn id(parts: &[&str]) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    hash.finalize()[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+    kith_store::sqlite::hex(&hash.finalize()[..12])
 }
 
 fn name_of(value: &Value) -> String {
@@ -552,7 +560,7 @@ mod tests {
         let open = entry(1, MORNING, "Practitioner/p", "ada", "open");
         let write = entry(2, "2026-03-03T10:10:00Z", "Practitioner/p", "ada", "write");
         let late = "2026-03-03T18:00:00Z";
-        assert_eq!(signs(&found(&ben, &ada, &[open.clone()], late)), [Sign::SameName, Sign::NoWork]);
+        assert_eq!(signs(&found(&ben, &ada, std::slice::from_ref(&open), late)), [Sign::SameName, Sign::NoWork]);
         assert_eq!(signs(&found(&ben, &ada, &[open, write], late)), [Sign::SameName]);
     }
 

@@ -108,7 +108,7 @@ async fn a_list_that_is_read_leaves_how_many_and_a_digest_of_whom() {
     let gp = staff(&place, Role::Gp, "gp");
     let mut hash = Sha256::new();
     hash.update(b"ada\nben\n");
-    let digest: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    let digest = hash.finalize().iter().fold(String::new(), |text, b| text + &format!("{b:02x}"));
     let found = gp.search(&Query::new("Patient").unwrap().where_("birthdate", "1980-02-29").unwrap()).await.unwrap();
     assert_eq!(found.entries.len(), 2);
     let entry = last(&place).await;
@@ -205,4 +205,20 @@ async fn the_watch_reads_each_entry_once_and_looks_back_no_further_than_its_wind
     assert_eq!(officer.unusual().await.unwrap().findings[0].times, 2);
     place.set_clock(Some(place.now() + SignedDuration::from_hours(24 * 40)));
     assert!(officer.unusual().await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn who_was_refused_is_asked_without_learning_whose_record_it_was() {
+    let place = place().await;
+    let mut actor = staff(&place, Role::Pharmacist, "owens").actor().clone();
+    actor.organization = Some("Organization/elsewhere".into());
+    let stranger = place.enter(actor, Purpose::DirectCare);
+    stranger.open("ben").await.unwrap_err();
+    let officer = staff(&place, Role::PrivacyOfficer, "officer");
+    let finding = officer.unusual().await.unwrap().findings.remove(0);
+    assert!(finding.signs.iter().any(|(sign, _)| *sign == Sign::Refused) && !finding.got_in);
+    officer.ask_about(&finding).await.unwrap();
+    let mine = &stranger.my_inquiries().await.unwrap()[0];
+    assert_eq!((mine.person.as_deref(), mine.person_name.as_str()), (None, ""));
+    assert_eq!(officer.inquiries().await.unwrap()[0].person.as_deref(), Some("ben"));
 }

@@ -143,7 +143,8 @@ async fn the_privacy_officer_sees_who_looked_and_nothing_of_the_record() {
     let number = patient.value["identifier"][0]["value"].as_str().unwrap().to_owned();
     let mut officer = Browser::staff(&place, "privacy-officer").await;
     officer.get("/team").await;
-    officer.follow().await.says("Who looked at a record");
+    assert_eq!(officer.page.location(), "/governance");
+    officer.open("/team/audit").await.says("Who looked at a record");
     officer.post("/team/audit", &[("nhs_number", &number)]).await;
     officer.page.says("GP").says("Open").says_not(cast("long-record").unwrap().family);
     officer.get(&format!("/team/people/{id}")).await;

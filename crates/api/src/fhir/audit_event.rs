@@ -158,7 +158,7 @@ fn entities(entry: &AuditEntry) -> Vec<Value> {
     }
     let detail = |name: &str, value: String| json!({"type": name, "valueString": value});
     let mut details = vec![detail("chain-sequence", entry.seq.to_string()), detail("chain-hash", hash)];
-    for (name, value) in [("reason", &fields.reason), ("content-digest", &fields.digest)] {
+    for (name, value) in [("act", &fields.action), ("reason", &fields.reason), ("content-digest", &fields.digest)] {
         if !value.is_empty() {
             details.push(detail(name, value.clone()));
         }

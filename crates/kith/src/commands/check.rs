@@ -18,6 +18,9 @@ pub async fn run(json: bool, config: &Config) -> anyhow::Result<ExitCode> {
             "\n{} resources, {} versions, {} index rows, {} audit entries",
             report.resources, report.versions, report.index_rows, report.audit_entries
         );
+        if report.erased > 0 {
+            println!("{} resources were erased by law or by the retention schedule.", report.erased);
+        }
         for problem in &report.problems {
             println!("problem: {problem}");
         }

@@ -32,7 +32,12 @@ pub async fn run(command: Keys, config: &Config) -> anyhow::Result<ExitCode> {
                 }
             }
         }
-        Keys::Rotate => {
+        Keys::Rotate { audit: true } => {
+            door.rotate_signing().await?;
+            println!("Checkpoints are signed with {} from now on.", door.verify_key());
+            eprintln!("Start a running server again. Write the new public key down elsewhere.");
+        }
+        Keys::Rotate { audit: false } => {
             let wrapped = door.rotate_keys().await?;
             let name = door.master_keys().await?.pop().map_or_else(String::new, |(name, _)| name);
             println!("Attachments of {wrapped} people are now under master key {name}.");

@@ -1,6 +1,7 @@
 //! Walking the audit chain, and holding it against the signed checkpoints outside the database.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -30,8 +31,8 @@ pub(crate) fn audit(
 ) -> Result<AuditReport, StoreError> {
     let head: i64 =
         connection.query_row("SELECT coalesce(max(seq), 0) FROM audit", [], |r| r.get(0)).map_err(storage)?;
-    let mut report =
-        AuditReport { entries: 0, head: 0, broken: None, checkpoints: 0, signed_to: 0, key: hex(shared.keys.public()) };
+    let public = shared.keys.public();
+    let mut report = AuditReport { entries: 0, head: 0, broken: None, checkpoints: 0, signed_to: 0, key: hex(&public) };
     let threads = if head < ALONE { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) as i64 };
     let step = head / threads + 1;
     let parts: Vec<(i64, i64)> =
@@ -60,7 +61,7 @@ pub(crate) fn audit(
     }
     report.head = broken.as_ref().map_or(head, |b| b.seq - 1);
     report.entries = report.head as u64;
-    for (path, ours) in [(Some(shared.checkpoints.as_path()), Some(shared.keys.public())), (against, None)] {
+    for (path, ours) in [(Some(shared.checkpoints.as_path()), Some(&public)), (against, None)] {
         let Some(path) = path else { continue };
         match checkpoint::read(path, ours) {
             Ok(checkpoints) => {
@@ -130,12 +131,12 @@ fn walk(connection: &Connection, from: i64, to: i64) -> Result<Option<Broken>, S
         }
         let at: i64 = row.get(1).map_err(storage)?;
         let origin: i64 = row.get(3).map_err(storage)?;
-        if !origins.contains_key(&origin) {
+        if let Entry::Vacant(place) = origins.entry(origin) {
             let fields: Option<String> = connection
                 .prepare_cached("SELECT fields FROM origin WHERE origin = ?1")
                 .and_then(|mut s| s.query_row([origin], |r| r.get(0)).optional())
                 .map_err(storage)?;
-            origins.insert(origin, fields);
+            place.insert(fields);
         }
         let person = row.get_ref(2).map_err(storage)?;
         // A value of another type is no person that was ever hashed.

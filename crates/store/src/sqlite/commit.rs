@@ -49,7 +49,7 @@ pub(crate) struct State {
 /// How often a checkpoint of the audit chain is signed: after so many commits, and after so long at the latest if there was
 /// one.
 const HEAD_EVERY: u64 = 1000;
-pub(crate) const HEAD_AFTER: Duration = Duration::from_secs(60);
+pub(crate) const HEAD_AFTER: Duration = Duration::from_mins(1);
 /// In µs, as the schema has it.
 const DAY: i64 = 86_400_000_000;
 /// References listed in an audit entry; larger writes keep the count and the digest.
@@ -180,6 +180,18 @@ impl State {
         self.signed.1 = Instant::now();
     }
 
+    /// Signs the head with the old key, which names the new one, and goes on with that.
+    pub fn hand_over(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let (seq, hash) = (self.heads.audit_seq, self.heads.audit_hash);
+        let shared = Arc::clone(&self.shared);
+        let mut number = 0;
+        shared.keys.replace_signing(|next| {
+            number = checkpoint::append(&shared.checkpoints, &shared.keys, seq, &hash, Timestamp::now(), Some(next))?;
+            Ok(())
+        })?;
+        set_meta(connection, CHECKPOINTS, number as i64)
+    }
+
     pub fn vault(&self) -> &super::vault::Vault {
         &self.shared.vault
     }
@@ -211,6 +223,7 @@ pub(crate) fn checkpoints_signed(connection: &Connection) -> Result<u64, StoreEr
 /// Unsigned heads of the audit chain, as releases before checkpoints were signed wrote them: one `sequence hash` a line.
 pub const HEADS_FILE: &str = "audit-heads.txt";
 
+/// Bytes as hexadecimal digits, lower case.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {

@@ -44,7 +44,7 @@ use crate::{
     OutboxMessage, Receipt, Settle, Store, StoreError, Stored, checkpoint,
 };
 use cache::Cache;
-pub(crate) use commit::hex;
+pub use commit::hex;
 use writer::Writer;
 
 mod migrations {
@@ -354,7 +354,7 @@ impl Store for Sqlite {
     }
 
     fn verify_key(&self) -> String {
-        hex(self.shared.keys.public())
+        hex(&self.shared.keys.public())
     }
 
     async fn master_keys(&self) -> Result<Vec<(String, u64)>, StoreError> {
@@ -364,6 +364,11 @@ impl Store for Sqlite {
             Ok(names.into_iter().map(|name| (name.clone(), counts.get(&name).copied().unwrap_or(0))).collect())
         })
         .await
+    }
+
+    async fn rotate_signing(&self) -> Result<(), StoreError> {
+        self.checkpoint().await?;
+        self.writer.run(commit::State::hand_over).await
     }
 
     async fn rotate_keys(&self) -> Result<u64, StoreError> {

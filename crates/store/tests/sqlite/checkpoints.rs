@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kith_store::checkpoint::FILE;
 use kith_store::keys::{KeyConfig, Secret};
-use kith_store::sqlite::{Options, Sqlite};
+use kith_store::sqlite::{Options, Sqlite, hex};
 use kith_store::{AuditQuery, Store};
 
 use crate::conformance::{Act, at, observation};
@@ -57,7 +57,8 @@ async fn checkpoints_are_signed_outside_the_database_at_closing_and_say_how_far_
 
 #[tokio::test]
 async fn a_checkpoint_that_is_removed_altered_or_forged_is_found_and_named() {
-    let cases: Vec<(&str, fn(&mut Vec<String>), &str)> = vec![
+    type Tamper = fn(&mut Vec<String>);
+    let cases: Vec<(&str, Tamper, &str)> = vec![
         ("removed first", |l| drop(l.remove(0)), "checkpoint 1 is missing"),
         ("removed middle", |l| drop(l.remove(1)), "checkpoint 2 is missing"),
         ("another entry", |l| l[1] = l[1].replacen(" 7 ", " 6 ", 1), "checkpoint 2 is not signed"),
@@ -131,6 +132,27 @@ async fn a_swapped_signing_key_is_found() {
 }
 
 #[tokio::test]
+async fn a_signing_key_hands_over_to_the_next_and_a_server_with_the_old_one_signs_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    three(folder.path()).await;
+    let server: Arc<dyn Store> = open(folder.path());
+    let operator = open(folder.path());
+    let before = operator.verify_key();
+    operator.rotate_signing().await.unwrap();
+    assert_ne!(operator.verify_key(), before);
+    assert_eq!(operator.verify_audit(None).await.unwrap().broken, None);
+    operator.close().await.unwrap();
+    Act::new(9).put(observation("o", "a", 9)).commit(&server).await.unwrap();
+    server.close().await.unwrap();
+    assert_eq!(lines(folder.path()).len(), 4, "the old key says nothing more");
+    let store: Arc<dyn Store> = open(folder.path());
+    Act::new(10).put(observation("o", "a", 10)).commit(&store).await.unwrap();
+    store.checkpoint().await.unwrap();
+    let report = store.verify_audit(None).await.unwrap();
+    assert_eq!((report.broken, report.checkpoints, report.signed_to), (None, 5, 10));
+}
+
+#[tokio::test]
 async fn what_a_crash_left_of_a_line_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     three(folder.path()).await;
@@ -150,8 +172,8 @@ async fn heads_of_earlier_releases_become_a_signed_checkpoint_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = planted(folder.path()).await;
     let entries = store.audit_after(0, 9).await.unwrap();
-    let hex = |hash: [u8; 32]| hash.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let heads: String = entries.iter().skip(3).map(|e| format!("{} {}\n", e.seq, hex(e.hash))).collect();
+    let heads: Vec<String> = entries.iter().skip(3).map(|e| format!("{} {}\n", e.seq, hex(&e.hash))).collect();
+    let heads = heads.concat();
     store.close().await.unwrap();
     let file = folder.path().join("audit-heads.txt");
     std::fs::write(&file, &heads).unwrap();

@@ -61,7 +61,7 @@ browser_tests() {
 }
 
 # PostgreSQL joins here when the store learns to speak to it: its package in this list, its server started below.
-step 'tools' scripts/need.sh rust build-essential npm python3 python3-pip nodejs chromium git
+step 'tools' scripts/need.sh rust build-essential npm python3 python3-pip nodejs chromium git cvc5
 step 'assets' sh crates/web/assets/fetch.sh
 step 'format' cargo fmt --all --check
 step 'clippy' cargo clippy --workspace --all-targets --quiet -- -D warnings

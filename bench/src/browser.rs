@@ -134,7 +134,9 @@ impl Browser {
         let shown = self.get("/sign-in").await?.text()?;
         let mut page = self.post("/sign-in", &shown, &[(field, value)]).await?;
         // To the demonstration's provider and back.
-        while let Some(to) = page.location.clone().filter(|to| to.starts_with("/demo/") || to.starts_with("/sign-in/back")) {
+        while let Some(to) =
+            page.location.clone().filter(|to| to.starts_with("/demo/") || to.starts_with("/sign-in/back"))
+        {
             page = self.get(&to).await?;
         }
         if page.status != 303 {

@@ -4,6 +4,7 @@
 //! folder, `kith demo` served over HTTP on this machine. The load comes from this process, on the same processors, so the
 //! server never has the machine to itself. `docs/performance.md` keeps what was measured and what the limits are.
 
+mod access;
 mod audit;
 mod browser;
 mod bundles;
@@ -47,6 +48,7 @@ struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
+    Access,
     Import,
     Audit,
     Demo,
@@ -81,6 +83,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
     let mut table = measures::Table::new();
+    if wanted(Part::Access) {
+        runtime.block_on(access::access(&mut table, args.quick))?;
+    }
     if wanted(Part::Import) {
         measures::import(&mut table, &kith, folder.path(), &size)?;
     }

@@ -59,7 +59,7 @@ impl Table {
     }
 }
 
-fn note(text: impl std::fmt::Display) {
+pub fn note(text: impl std::fmt::Display) {
     println!("    {text}");
 }
 

@@ -103,7 +103,7 @@ pub async fn functions(site: &Site, ledger: &mut Ledger) {
         ledger.note(format!("{name} opens {path}"), "404", seen);
     }
     for method in ["PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "MOVE"] {
-        let answer = site.ask(Request::new(method, "/details/change").as_who(&site.person)).await;
+        let answer = site.ask(Request::new(method, "/details/change").signed_in(&site.person)).await;
         let seen = if answer.text().contains(&site.person.cookie) {
             Err("the cookie comes back in the answer".to_owned())
         } else {

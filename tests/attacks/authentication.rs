@@ -83,7 +83,7 @@ pub async fn sessions(site: &Site, ledger: &mut Ledger) {
     let page = site.get(&first, "/sign-in").await;
     let csrf = page.quoted("name=\"_csrf\" value=\"").unwrap_or_default();
     let key = crate::wire::fresh_key();
-    let request = Request::new("POST", "/sign-in").as_who(&first).header("sec-fetch-site", "same-origin");
+    let request = Request::new("POST", "/sign-in").signed_in(&first).header("sec-fetch-site", "same-origin");
     let answer = site.ask(request.fields(&[("_csrf", &csrf), ("_key", &key), ("identity", "person:lonely")])).await;
     let answer = crate::site::through(&site.address, &format!("kith={}", first.cookie), answer).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
@@ -118,8 +118,8 @@ pub async fn tokens(site: &Site, ledger: &mut Ledger) {
         ("a JWT that has expired", plain(format!("Bearer {expired}"))),
         ("a token that was withdrawn", plain(format!("Bearer {withdrawn}"))),
         ("a person's session as a token", plain(format!("Bearer {}", site.person.cookie))),
-        ("a person's session as a cookie", Request::get(&target).as_who(&site.person)),
-        ("a clinician's session as a cookie", Request::get(&target).as_who(&site.gp)),
+        ("a person's session as a cookie", Request::get(&target).signed_in(&site.person)),
+        ("a clinician's session as a cookie", Request::get(&target).signed_in(&site.gp)),
         ("a token in the address", Request::get(&format!("{target}?access_token={full}"))),
         ("a token in a cookie", Request::get(&target).header("cookie", &format!("authorization=Bearer {full}"))),
         ("SQL as a token", plain("Bearer ' OR '1'='1' --".into())),

@@ -21,7 +21,7 @@ pub async fn cross_site(site: &Site, ledger: &mut Ledger) {
     let who = &site.person;
     let other = &site.gp;
     for (path, body) in FORMS {
-        let request = Request::new("POST", path).as_who(who).header("sec-fetch-site", "same-origin");
+        let request = Request::new("POST", path).signed_in(who).header("sec-fetch-site", "same-origin");
         let body = format!("_key={}&{body}", fresh_key());
         let answer = site.ask(request.body("application/x-www-form-urlencoded", body)).await;
         ledger.note(format!("{path} without its token"), "403", answer.refused(&[403]));
@@ -33,7 +33,7 @@ pub async fn cross_site(site: &Site, ledger: &mut Ledger) {
     let body = format!("seen={}&channel=web&other_needs=Planted", encoded(&seen));
     let form = "application/x-www-form-urlencoded";
     let with = |token: &str| format!("_csrf={token}&_key={}&{body}", fresh_key());
-    let post = || Request::new("POST", path).as_who(who);
+    let post = || Request::new("POST", path).signed_in(who);
     let mut bent = who.csrf.clone().into_bytes();
     bent[40] = if bent[40] == b'A' { b'B' } else { b'A' };
     let bent = String::from_utf8(bent).unwrap();
@@ -47,7 +47,7 @@ pub async fn cross_site(site: &Site, ledger: &mut Ledger) {
         ("a wrong token before the right one", post().body(form, format!("_csrf=x&{}", with(&who.csrf)))),
         (
             "the token in the address alone",
-            Request::new("POST", &format!("{path}?_csrf={}", who.csrf)).as_who(who).body(form, with("")),
+            Request::new("POST", &format!("{path}?_csrf={}", who.csrf)).signed_in(who).body(form, with("")),
         ),
         ("the token in a header alone", post().header("x-csrf-token", &who.csrf).body(form, with(""))),
         (
@@ -141,7 +141,7 @@ pub async fn replays(site: &Site, ledger: &mut Ledger) {
     let team = page.quoted("name=\"team\" type=\"radio\" value=\"").expect("a practice to write to");
     let key = fresh_key();
     let send = |text: &str| {
-        Request::new("POST", "/care/messages/new").as_who(who).fields(&[
+        Request::new("POST", "/care/messages/new").signed_in(who).fields(&[
             ("_csrf", &who.csrf),
             ("_key", &key),
             ("team", &team),
@@ -170,7 +170,7 @@ pub async fn replays(site: &Site, ledger: &mut Ledger) {
     ledger.note("Another message under a key that was used", "refused", seen);
     for (what, key) in [("no key", ""), ("a key that is none", "../../x"), ("a negative key", "-1")] {
         let fields = [("_csrf", who.csrf.as_str()), ("_key", key), ("team", &team), ("subject", "x"), ("text", "x")];
-        let answer = site.ask(Request::new("POST", "/care/messages/new").as_who(who).fields(&fields)).await;
+        let answer = site.ask(Request::new("POST", "/care/messages/new").signed_in(who).fields(&fields)).await;
         ledger.note(format!("A message with {what}"), "422", answer.refused(&[400, 403, 422]));
     }
     for (what, path, fields) in [

@@ -103,7 +103,7 @@ pub async fn reflected(site: &Site, ledger: &mut Ledger) {
     ] {
         let mut request = Request::get(&path);
         if let Some(who) = who {
-            request = request.as_who(who);
+            request = request.signed_in(who);
         }
         let answer = site.ask(request).await;
         ledger.note(format!("In the address {}", path.replace(&q, "…")), "text or nothing", inert(&answer));
@@ -196,7 +196,7 @@ pub async fn addresses(site: &Site, ledger: &mut Ledger) {
     ] {
         let mut body = format!("_csrf={}&_key={}&", site.person.csrf, crate::wire::fresh_key()).into_bytes();
         body.extend(bytes);
-        let request = Request::new("POST", "/help").as_who(&site.person).header("sec-fetch-site", "same-origin");
+        let request = Request::new("POST", "/help").signed_in(&site.person).header("sec-fetch-site", "same-origin");
         let answer = site.ask(request.body("application/x-www-form-urlencoded", body)).await;
         ledger.note(format!("A form with {what}"), "a page, and no fault", answer.refused(&[200, 303, 400, 403, 422]));
     }

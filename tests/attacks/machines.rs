@@ -89,7 +89,7 @@ pub async fn bodies(site: &Site, ledger: &mut Ledger) {
     let many = (0..50_000).map(|_| "needs=x").collect::<Vec<_>>().join("&");
     let body = format!("_csrf={}&_key={}&{many}", site.person.csrf, crate::wire::fresh_key());
     let request =
-        Request::new("POST", "/details/change").as_who(&site.person).body("application/x-www-form-urlencoded", body);
+        Request::new("POST", "/details/change").signed_in(&site.person).body("application/x-www-form-urlencoded", body);
     let answer = site.ask(request).await;
     ledger.note("A form of fifty thousand fields", "refused", answer.refused(&[400, 413, 422]));
     for (what, words) in

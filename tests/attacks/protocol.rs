@@ -175,7 +175,7 @@ pub async fn configuration(site: &Site, ledger: &mut Ledger) {
         for origin in ["https://evil.example", "null"] {
             let mut request = Request::get(path).header("origin", origin);
             if who {
-                request = request.as_who(&site.person);
+                request = request.signed_in(&site.person);
             }
             let answer = site.ask(request).await;
             let allowed = answer.header("access-control-allow-origin").is_some();
@@ -196,10 +196,10 @@ pub async fn configuration(site: &Site, ledger: &mut Ledger) {
         ("a missing page", Request::get("/nowhere")),
         ("a wrong method", Request::new("DELETE", "/sign-in")),
         ("a broken escape", Request::get("/help/%zz")),
-        ("a wrong query", Request::get("/team/day?on=%ff").as_who(&site.gp)),
+        ("a wrong query", Request::get("/team/day?on=%ff").signed_in(&site.gp)),
         ("a wrong resource", Request::new("POST", "/fhir/Patient").bearer(&site.full).json("{")),
         ("a wrong Accept", Request::get("/fhir/metadata").header("accept", "text/evil")),
-        ("a range", Request::get("/record").as_who(&site.person).header("range", "bytes=0-99999999999999999999")),
+        ("a range", Request::get("/record").signed_in(&site.person).header("range", "bytes=0-99999999999999999999")),
         ("a condition that is none", Request::get("/fhir/Slot").bearer(&site.full).header("if-none-match", "W/\"x")),
     ] {
         let answer = site.ask(request).await;

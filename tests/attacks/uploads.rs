@@ -45,7 +45,7 @@ async fn upload(site: &Site, who: &Who, path: &str, kind: &str, name: &str, byte
     body.extend(head.bytes());
     body.extend(bytes);
     body.extend(b"\r\n--XX--\r\n");
-    let request = Request::new("POST", path).as_who(who).header("sec-fetch-site", "same-origin");
+    let request = Request::new("POST", path).signed_in(who).header("sec-fetch-site", "same-origin");
     site.ask(request.body("multipart/form-data; boundary=XX", body)).await
 }
 
@@ -137,17 +137,16 @@ pub async fn photos(site: &Site, ledger: &mut Ledger) {
         }
         ledger.note(format!("A photo {what}"), "refused, or written anew without it", seen);
     }
-    let parts = (0..200)
-        .map(|n| format!("--XX\r\nContent-Disposition: form-data; name=\"x{n}\"\r\n\r\nx\r\n"))
-        .collect::<String>()
-        + "--XX--\r\n";
-    let request = Request::new("POST", &path).as_who(who).body("multipart/form-data; boundary=XX", parts);
+    let part = |n: i32| format!("--XX\r\nContent-Disposition: form-data; name=\"x{n}\"\r\n\r\nx\r\n");
+    let parts: Vec<String> = (0..200).map(part).chain(["--XX--\r\n".to_owned()]).collect();
+    let parts = parts.concat();
+    let request = Request::new("POST", &path).signed_in(who).body("multipart/form-data; boundary=XX", parts);
     ledger.note("A form of two hundred parts", "refused", site.ask(request).await.refused(&[400, 413, 422]));
     for (what, kind) in [
         ("no boundary", "multipart/form-data"),
         ("an endless boundary", &*format!("multipart/form-data; boundary={}", "B".repeat(5000))),
     ] {
-        let answer = site.ask(Request::new("POST", &path).as_who(who).body(kind, "--B\r\n\r\nx\r\n--B--")).await;
+        let answer = site.ask(Request::new("POST", &path).signed_in(who).body(kind, "--B\r\n\r\nx\r\n--B--")).await;
         ledger.note(format!("A file with {what}"), "refused", answer.refused(&[400, 403, 413, 422]));
     }
 }

@@ -11,6 +11,8 @@ pub fn filled(pattern: &str, ids: &Ids) -> String {
         let value = match part {
             "{id}" if pattern.starts_with("/team/people/") => &ids.patient,
             "{id}" if pattern.starts_with("/team/work/") || pattern.starts_with("/team/learning/") => &ids.task,
+            "{id}" if pattern.contains("/questions/") => &ids.task,
+            "{finding}" => "1",
             "{id}" if pattern.starts_with("/care/requests/") => &ids.request,
             "{id}" if pattern.starts_with("/care/appointments/") => &ids.appointment,
             "{id}" if pattern.starts_with("/care/messages/") => &ids.thread,
@@ -85,7 +87,7 @@ pub fn form(path: &str, pattern: &str, who: &Who) -> Request {
             format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };
         let body = part("_csrf", &who.csrf) + &part("_key", &fresh_key()) + "--XX--\r\n";
-        let request = request.as_who(who).header("sec-fetch-site", "same-origin");
+        let request = request.signed_in(who).header("sec-fetch-site", "same-origin");
         return request.body("multipart/form-data; boundary=XX", body);
     }
     let fields = [("text", "x"), ("reason", "x"), ("go", "new"), ("slot", "x"), ("relationship", "parent")];
@@ -95,7 +97,7 @@ pub fn form(path: &str, pattern: &str, who: &Who) -> Request {
 async fn asked(site: &Site, who: Option<&Who>, method: &str, path: &str, pattern: &str) -> Answer {
     let request = match (who, method) {
         (Some(who), "POST") => form(path, pattern, who),
-        (Some(who), _) => Request::new(method, path).as_who(who),
+        (Some(who), _) => Request::new(method, path).signed_in(who),
         (None, "POST") => Request::new(method, path).fields(&[("text", "x")]),
         (None, _) => Request::new(method, path),
     };

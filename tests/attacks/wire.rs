@@ -102,7 +102,7 @@ impl Request {
     }
 
     /// As somebody signed in.
-    pub fn as_who(self, who: &Who) -> Self {
+    pub fn signed_in(self, who: &Who) -> Self {
         self.header("cookie", &format!("kith={}", who.cookie))
     }
 
@@ -130,7 +130,7 @@ impl Request {
         let key = fresh_key();
         let mut all = vec![("_csrf", who.csrf.as_str()), ("_key", key.as_str())];
         all.extend(fields);
-        self.as_who(who).header("sec-fetch-site", "same-origin").fields(&all)
+        self.signed_in(who).header("sec-fetch-site", "same-origin").fields(&all)
     }
 
     fn bytes(&self, address: &str) -> Vec<u8> {

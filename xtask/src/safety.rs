@@ -61,8 +61,8 @@ pub fn table(tree: &Tree) -> anyhow::Result<String> {
             "| {} | {} | {} | {} | {} | {} | {} ({tests}) |",
             hazard.id,
             hazard.name,
-            score(&hazard.before, before),
-            score(&hazard.after, after),
+            score(hazard.before, before),
+            score(hazard.after, after),
             after.map_or("", matrix::acceptability),
             hazard.status.word(),
             hazard.controls.len(),
@@ -89,7 +89,7 @@ pub fn tests(tree: &Tree, word: &str) -> String {
     out
 }
 
-fn score(estimate: &Estimate, risk: Option<u8>) -> String {
+fn score(estimate: Estimate, risk: Option<u8>) -> String {
     let risk = risk.map_or_else(|| "?".to_owned(), |risk| risk.to_string());
     format!("{risk} (S{} L{})", estimate.severity, estimate.likelihood)
 }

@@ -99,14 +99,28 @@ async fn every_interaction_is_answered_as_the_statement_says() {
 #[tokio::test]
 async fn the_audit_trail_is_served_where_an_agreement_opens_it() {
     let folder = tempfile::tempdir().unwrap();
-    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../content/agreements/neighbourhood.cedar");
+    let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../content/agreements");
     let agreements = folder.path().join("agreements");
     std::fs::create_dir(&agreements).unwrap();
-    std::fs::copy(shipped, agreements.join("neighbourhood.cedar")).unwrap();
+    for file in std::fs::read_dir(shipped).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), agreements.join(file.file_name())).unwrap();
+    }
+    let neighbourhood = std::fs::read_to_string(agreements.join("neighbourhood.toml")).unwrap();
+    let with_trail = neighbourhood.replace("\"kith-itself\"]", "\"kith-itself\", \"trail\"]");
+    assert_ne!(neighbourhood, with_trail);
+    std::fs::write(agreements.join("neighbourhood.toml"), with_trail).unwrap();
     std::fs::write(
         agreements.join("trail.cedar"),
-        "@id(\"audit-engine\") permit (principal, action == Action::\"audit\", resource) \
-         when { context.role == \"machine\" };",
+        "@id(\"audit-engine\") @words(\"An audit engine reads the trail.\")\n\
+         permit (principal == Role::\"machine\", action == Action::\"audit\", resource);",
+    )
+    .unwrap();
+    std::fs::write(
+        agreements.join("trail.md"),
+        "+++\ntitle = \"Audit engine\"\nversion = 1\ndate = \"2026-11-20\"\nstatus = \"illustrative\"\nsigned = []\n\
+         parties = [\"every\"]\ncontrollers = \"joint\"\npurposes = [\"direct-care\"]\ndata = [\"demographics\"]\n\
+         lawful_basis = \"UK GDPR article 6(1)(c)\"\nreview = \"2027-11-20\"\n+++\nAn audit engine reads who looked.\n",
     )
     .unwrap();
     let mut config = DoorConfig::new(folder.path().join("data"));

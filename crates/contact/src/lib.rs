@@ -16,6 +16,7 @@
 //! ```
 
 pub mod document;
+pub mod emergency;
 mod error;
 pub mod fields;
 pub mod message;

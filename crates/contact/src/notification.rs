@@ -52,10 +52,12 @@ pub enum TemplateId {
     ProxyAdded,
     /// Fields: `who`.
     ProxyEnded,
+    /// Fields: `who`.
+    EmergencyAccess,
 }
 
 impl TemplateId {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AppointmentBooked,
         Self::AppointmentChanged,
         Self::AppointmentCancelled,
@@ -68,6 +70,7 @@ impl TemplateId {
         Self::OutcomeReady,
         Self::ProxyAdded,
         Self::ProxyEnded,
+        Self::EmergencyAccess,
     ];
 
     /// The code used in payloads and as the name of the file.
@@ -85,6 +88,7 @@ impl TemplateId {
             Self::OutcomeReady => "outcome-ready",
             Self::ProxyAdded => "proxy-added",
             Self::ProxyEnded => "proxy-ended",
+            Self::EmergencyAccess => "emergency-access",
         }
     }
 
@@ -107,6 +111,7 @@ impl TemplateId {
             Self::OutcomeReady => file!("outcome-ready"),
             Self::ProxyAdded => file!("proxy-added"),
             Self::ProxyEnded => file!("proxy-ended"),
+            Self::EmergencyAccess => file!("emergency-access"),
         }
     }
 }

@@ -53,6 +53,14 @@ kith! {
     /// Kinds of provider: `general-practice`, `community-pharmacy`, `optician`, `dental-practice`,
     /// `urgent-treatment-hub`, `community-nursing`, `first-contact-physiotherapy`, `mental-health`, `charity`.
     CS_SERVICE_KIND = "CodeSystem"/"service-kind";
+    /// What a person may act for another in: `everything`, `arranging`. On a RelatedPerson, `valueCode`.
+    EXT_PROXY_SCOPE = "StructureDefinition"/"proxy-scope";
+    /// Choices about sharing, in `Consent.category`: `sharing`, `national-data-opt-out`, `type-1-opt-out`.
+    CS_CHOICE = "CodeSystem"/"choice";
+    /// What protects an item, in `meta.security`: `sealed`, `third-party`.
+    CS_PROTECTION = "CodeSystem"/"protection";
+    /// Who may see a sealed item, on the item: `valueReference`, repeated.
+    EXT_SEALED_FOR = "StructureDefinition"/"sealed-for";
     /// What a person can need and a service can meet: `content/vocabulary/needs.toml`.
     CS_NEED = "CodeSystem"/"need";
     /// Characteristics of a service: `step-free`, `nhs-taking-new-adults`, …

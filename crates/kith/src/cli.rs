@@ -133,6 +133,11 @@ pub enum Command {
         #[command(subcommand)]
         command: Content,
     },
+    /// Sharing agreements: what is in force, and why somebody may or may not
+    Agreements {
+        #[command(subcommand)]
+        command: Agreements,
+    },
     /// The clinical safety case: hazards, controls and the tests that prove them
     Safety {
         #[command(subcommand)]
@@ -341,6 +346,27 @@ pub enum AppCommand {
     Remove {
         /// Its client id
         id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Agreements {
+    /// The agreements in force, their versions, reviews and signatures
+    List,
+    /// What is allowed and why, or what would have to be true; exits 1 if nothing is allowed
+    Explain {
+        /// Who asks: Practitioner/…, Patient/…, an NHS number, or role@Organization/…
+        #[arg(long)]
+        who: String,
+        /// About whom: Patient/… or an NHS number
+        #[arg(long)]
+        whom: String,
+        /// Why: direct-care, administration, own-record, audit, population-health, planning, research, …
+        #[arg(long)]
+        why: String,
+        /// Print the answers as JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

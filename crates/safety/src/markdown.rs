@@ -108,7 +108,7 @@ fn inline(text: &str) -> String {
     let mut html = escape(&out.replace('\n', " "));
     for (mark, tag) in [("**", "strong"), ("*", "em"), ("`", "code")] {
         let pieces: Vec<&str> = html.split(mark).collect();
-        if pieces.len() < 3 || pieces.len() % 2 == 0 {
+        if pieces.len() < 3 || pieces.len().is_multiple_of(2) {
             continue;
         }
         let mut marked = String::new();

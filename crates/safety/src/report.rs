@@ -66,6 +66,17 @@ dl{margin:0}dt{font-weight:bold;margin-top:.5rem}dd{margin:0}
 @media print{h2{break-before:auto}article{break-inside:avoid}a{color:inherit}}
 ";
 
+/// The parts of the page: id and title.
+const SECTIONS: [(&str, &str); 7] = [
+    ("purpose", "Intended purpose"),
+    ("scales", "How risk is scored"),
+    ("summary", "Summary"),
+    ("hazards", "Hazards, highest remaining risk first"),
+    ("actions", "Open actions"),
+    ("deployers", "What those who deploy Kith must do"),
+    ("learning", "What went wrong, and what came of it"),
+];
+
 impl Case<'_> {
     /// The whole page.
     pub fn html(&self) -> String {
@@ -89,7 +100,7 @@ impl Case<'_> {
             printed = escape(self.printed),
         );
         out.push_str("<nav aria-label=\"Contents\"><h2>Contents</h2>\n<ol>\n");
-        for (id, title) in self.sections() {
+        for (id, title) in SECTIONS {
             let _ = writeln!(out, "<li><a href=\"#{id}\">{title}</a></li>");
         }
         out.push_str("</ol></nav>\n<main id=\"main\">\n");
@@ -108,18 +119,6 @@ impl Case<'_> {
         self.events(&mut out);
         out.push_str("</main>\n</body>\n</html>\n");
         out
-    }
-
-    fn sections(&self) -> Vec<(&'static str, &'static str)> {
-        vec![
-            ("purpose", "Intended purpose"),
-            ("scales", "How risk is scored"),
-            ("summary", "Summary"),
-            ("hazards", "Hazards, highest remaining risk first"),
-            ("actions", "Open actions"),
-            ("deployers", "What those who deploy Kith must do"),
-            ("learning", "What went wrong, and what came of it"),
-        ]
     }
 
     fn scales(&self, out: &mut String) {
@@ -219,7 +218,8 @@ impl Case<'_> {
     }
 
     fn hazard(&self, hazard: &Hazard, out: &mut String) {
-        let causes: String = hazard.causes.iter().map(|cause| format!("<li>{}</li>", escape(cause))).collect();
+        let causes: Vec<String> = hazard.causes.iter().map(|cause| format!("<li>{}</li>", escape(cause))).collect();
+        let causes = causes.concat();
         let _ = write!(
             out,
             "<article id=\"{id}\"><h3>{id}: {}</h3>\n<dl>\n<dt>Where</dt><dd>{}</dd>\n<dt>Causes</dt><dd><ul>{causes}</ul>\
@@ -240,8 +240,9 @@ impl Case<'_> {
         }
         out.push_str("</dl>\n<h4>Controls, and the tests that prove them</h4>\n<ol>\n");
         for control in &hazard.controls {
-            let tests: String =
+            let tests: Vec<String> =
                 control.tests.iter().map(|test| format!("<li><code>{}</code></li>", escape(test))).collect();
+            let tests = tests.concat();
             let _ = writeln!(out, "<li>{}<ul>{tests}</ul></li>", escape(&control.text));
         }
         out.push_str("</ol>\n");

@@ -5,7 +5,9 @@
 use std::time::Instant;
 
 use kith_fhir::json;
-use kith_trust::{Action, Actor, Agreements, Change, DataKind, Door, DoorConfig, Purpose, Question, Role};
+use kith_trust::{
+    Action, Actor, Agreements, Change, DataKind, Door, DoorConfig, Facts, OrganisationKind, Purpose, Question, Role,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,12 +24,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                         purpose: Purpose::DirectCare,
                         action,
                         kind,
-                        relationships: vec!["registered"],
-                        in_scope: false,
-                        own_organisation: false,
+                        organisation: OrganisationKind::GeneralPractice,
+                        party: 0,
+                        facts: Facts::REGISTERED,
                     };
                     asked += 1;
-                    allowed += u32::from(agreements.decide(&question).allowed);
+                    allowed += u32::from(agreements.decide_afresh(&question).allowed);
                 }
             }
         }

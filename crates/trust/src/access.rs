@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kith_fhir::search::Query;
 use kith_fhir::{Value, resource};
@@ -13,15 +14,17 @@ use kith_store::{
 use sha2::{Digest as _, Sha256};
 
 use crate::actor::{Actor, Purpose, Role};
-use crate::agreements::{Action, Answer, Question};
+use crate::agreements::{Action, Answer, Explanation, Question};
 use crate::change::Change;
 use crate::door::Inner;
 use crate::error::Error;
+use crate::facts::Facts;
 use crate::kinds::DataKind;
-use crate::link::{PRESENT_FOR, Relationship, RelationshipKind};
+use crate::link::{self, PRESENT_FOR, Relationship, RelationshipKind};
+use crate::organisation::OrganisationKind;
 use crate::record::{Entry, Page, Record, Withheld};
 use crate::smart::{Narrow, Right};
-use crate::{Origin, scope};
+use crate::{Origin, emergency, protection, scope};
 
 /// One actor's way through the door, for one request: cheap to clone, remembers its decisions.
 #[derive(Clone)]
@@ -37,8 +40,9 @@ pub struct Access {
 /// What has been worked out in this request already.
 #[derive(Default)]
 struct Memory {
-    relationships: HashMap<String, Arc<Vec<&'static str>>>,
-    answers: HashMap<(String, Action, DataKind), Answer>,
+    contexts: HashMap<String, Facts>,
+    organisation: Option<(OrganisationKind, u32)>,
+    duty: Option<bool>,
     opened: HashMap<String, Arc<Record>>,
 }
 
@@ -118,104 +122,193 @@ impl Access {
 
     // ── deciding ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    /// Relationship codes between this actor and a person now, sorted.
-    async fn relationships_with(&self, patient: &str) -> Result<Arc<Vec<&'static str>>, Error> {
-        if let Some(known) = self.memory().relationships.get(patient) {
-            return Ok(Arc::clone(known));
+    /// The kind of organisation the actor acts for, and its number if some agreement names it.
+    pub(crate) async fn organisation(&self) -> Result<(OrganisationKind, u32), Error> {
+        if let Some(known) = self.memory().organisation {
+            return Ok(known);
+        }
+        let reference = self.actor.organization.as_deref().filter(|_| self.actor.role.is_staff());
+        let kind = match reference {
+            Some(reference) => self.inner.organisation_kind(reference).await?,
+            None => OrganisationKind::None,
+        };
+        let known = (kind, self.inner.agreements.party(reference));
+        self.memory().organisation = Some(known);
+        Ok(known)
+    }
+
+    /// What connects this actor with a person now, and what the person chose: from one read of the links.
+    async fn context(&self, patient: &str) -> Result<Facts, Error> {
+        if let Some(known) = self.memory().contexts.get(patient) {
+            return Ok(*known);
         }
         let now = self.now();
         let actor = &self.actor;
-        let mut codes: Vec<&'static str> = Vec::new();
-        if actor.reference == format!("Patient/{patient}") {
-            codes.push("self");
-        }
-        if actor.role.is_staff() || actor.role == Role::Person {
-            for link in self.inner.store.links(patient).await? {
-                let Some(kind) = RelationshipKind::from_number(link.kind) else { continue };
-                let live = link.until.is_none_or(|until| until > now);
-                let ours = link.target == actor.reference
-                    || (actor.role.is_staff()
-                        && (actor.organization.as_ref() == Some(&link.target)
-                            || actor.acts_for.contains(&link.target)));
-                let fits = (kind == RelationshipKind::Proxy) == (actor.role == Role::Person);
-                if live && ours && fits {
-                    codes.push(kind.code());
+        let staff = actor.role.is_staff();
+        let (kind, _) = self.organisation().await?;
+        let mut facts = Facts::OWN.when(actor.reference == format!("Patient/{patient}"));
+        // Kith itself keeps the record and a machine has its scopes: neither rests on a relationship.
+        let choices_only = !staff && actor.role != Role::Person;
+        let links = self.inner.store.links(patient).await?;
+        let born = links.iter().find(|l| l.kind == link::BORN).and_then(|l| link::birth_date(&l.target));
+        let mut asked_for_help = false;
+        for found in &links {
+            if found.until.is_some_and(|until| until <= now) {
+                continue;
+            }
+            match found.kind {
+                link::DISSENT => {
+                    facts |= Facts::DISSENT.when(found.target == link::EVERY || found.target == kind.code());
+                }
+                link::OPTED_OUT => facts |= Facts::OPTED_OUT,
+                number => {
+                    let Some(relation) = RelationshipKind::from_number(number).filter(|_| !choices_only) else {
+                        continue;
+                    };
+                    asked_for_help |= found.until.is_none()
+                        && matches!(relation, RelationshipKind::Requested | RelationshipKind::Tasked);
+                    let ours = found.target == actor.reference
+                        || (staff
+                            && (actor.organization.as_ref() == Some(&found.target)
+                                || actor.acts_for.contains(&found.target)));
+                    if !ours || (relation == RelationshipKind::Proxy) != (actor.role == Role::Person) {
+                        continue;
+                    }
+                    facts |= if relation == RelationshipKind::Proxy {
+                        let today = now.to_zoned(london()).date();
+                        link::proxy_fact(number, born, today)
+                    } else {
+                        relation.fact()
+                    };
                 }
             }
         }
-        if actor.role.is_staff()
-            && codes.is_empty()
-            && let Some(organization) = &actor.organization
-            && self.inner.store.get(PRESENT, &present_key(patient, organization), now).await?.is_some()
-        {
-            codes.push(RelationshipKind::Present.code());
+        // One who may act in everything may arrange.
+        if facts.has(Facts::PROXY) {
+            facts = facts.without(Facts::ARRANGER);
         }
-        codes.sort_unstable();
-        codes.dedup();
-        let codes = Arc::new(codes);
-        self.memory().relationships.insert(patient.to_owned(), Arc::clone(&codes));
-        Ok(codes)
+        if staff {
+            if asked_for_help && kind == OrganisationKind::UrgentTreatmentHub && self.is_on_duty().await? {
+                facts |= Facts::DUTY;
+            }
+            if !facts.any(Facts::RELATIONS)
+                && let Some(organization) = &actor.organization
+                && self.inner.store.get(PRESENT, &present_key(patient, organization), now).await?.is_some()
+            {
+                facts |= Facts::PRESENT;
+            }
+            let closed = !facts.any(Facts::RELATIONS.without(Facts::PRESENT)) || facts.has(Facts::DISSENT);
+            if closed && actor.role.is_clinical() {
+                facts |= emergency::granted(self, patient).await?;
+            }
+        }
+        self.memory().contexts.insert(patient.to_owned(), facts);
+        Ok(facts)
     }
 
-    /// Decides on one kind of data of one person.
-    async fn decide(&self, patient: &str, action: Action, kind: DataKind) -> Result<Answer, Error> {
-        if self.actor.role != Role::Machine
-            && let Some(known) = self.memory().answers.get(&(patient.to_owned(), action, kind))
-        {
-            return Ok(known.clone());
-        }
-        let relationships = self.relationships_with(patient).await?;
-        let answer = self.ask(action, kind, relationships.as_ref().clone(), false, false);
-        self.memory().answers.insert((patient.to_owned(), action, kind), answer.clone());
-        Ok(answer)
+    /// Decides on one kind of data of one person, with what is special about the item.
+    async fn decide(&self, patient: &str, action: Action, kind: DataKind, item: Facts) -> Result<Answer, Error> {
+        let facts = self.context(patient).await? | item;
+        self.organisation().await?;
+        Ok(self.ask(action, kind, facts))
     }
 
-    fn ask(
-        &self,
-        action: Action,
-        kind: DataKind,
-        relationships: Vec<&'static str>,
-        in_scope: bool,
-        own_organisation: bool,
-    ) -> Answer {
-        self.inner.agreements.decide(&Question {
-            role: self.actor.role,
-            purpose: self.purpose,
-            action,
-            kind,
-            relationships,
-            in_scope,
-            own_organisation,
-        })
+    /// The agreements' answer; [`Access::organisation`] was looked up before.
+    pub(crate) fn ask(&self, action: Action, kind: DataKind, facts: Facts) -> Answer {
+        self.inner.agreements.decide(&self.question(action, kind, facts))
     }
 
-    /// As [`Access::decide`], with a machine's scopes for the resource type.
-    async fn decide_type(
-        &self,
-        patient: &str,
-        action: Action,
-        resource_type: &str,
-        kind: DataKind,
-    ) -> Result<Answer, Error> {
-        if self.actor.role == Role::Machine {
-            let in_scope = scope::covers(&self.actor.scopes, resource_type, action);
-            return Ok(self.ask(action, kind, Vec::new(), in_scope, false));
+    fn question(&self, action: Action, kind: DataKind, facts: Facts) -> Question {
+        let (organisation, party) = self.memory().organisation.unwrap_or((OrganisationKind::Other, 0));
+        Question { role: self.actor.role, purpose: self.purpose, action, kind, organisation, party, facts }
+    }
+
+    /// What is special about a stored item for this actor, and a machine's scopes for its type.
+    fn item(&self, resource_type: &str, value: &Value, wrote: Option<&str>, action: Action) -> Facts {
+        protection::item_facts(value, wrote, &self.actor) | self.scoped(resource_type, action)
+    }
+
+    fn scoped(&self, resource_type: &str, action: Action) -> Facts {
+        let machine = self.actor.role == Role::Machine;
+        Facts::IN_SCOPE.when(machine && scope::covers(&self.actor.scopes, resource_type, action))
+    }
+
+    /// The facts of a new item: the actor's own organisation writes it.
+    fn new_item(&self, action: Action) -> Facts {
+        let writes = matches!(action, Action::Write | Action::Book);
+        Facts::OWN_WORK.when(writes && self.actor.organization.is_some())
+    }
+
+    /// Whether the actor has said that they are on duty now.
+    async fn is_on_duty(&self) -> Result<bool, Error> {
+        if let Some(known) = self.memory().duty {
+            return Ok(known);
         }
-        self.decide(patient, action, kind).await
+        let known = self.inner.store.get(DUTY, &self.actor.reference, self.now()).await?;
+        let service = known.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        let on = service.is_some_and(|service| self.actor.acts_for.contains(&service));
+        self.memory().duty = Some(on);
+        Ok(on)
+    }
+
+    /// Says that the actor is on duty at a service of their post (`HealthcareService/…`) until then, or not any more
+    /// (`None`). At most [`DUTY_AT_MOST`]; recorded.
+    pub async fn go_on_duty(&self, service: &str, until: Option<Timestamp>) -> Result<(), Error> {
+        if !self.actor.role.is_staff() || self.is_narrowed() || !self.actor.acts_for.iter().any(|s| s == service) {
+            return self.refuse(None, "duty", "only staff of a service are on duty there", false).await;
+        }
+        let now = self.now();
+        if until.is_some_and(|until| until <= now || until.duration_since(now) > DUTY_AT_MOST) {
+            return Err(Error::invalid("until", "must be within the next 12 hours"));
+        }
+        let mut batch = Batch::new(now, self.origin());
+        batch.set.push(KeyValue {
+            space: DUTY,
+            key: self.actor.reference.clone(),
+            value: until.map(|_| service.as_bytes().to_vec()),
+            expires: until,
+        });
+        let mut fields = self.fields(if until.is_some() { "on-duty" } else { "off-duty" }, "");
+        service.clone_into(&mut fields.reason);
+        batch.audit.push(AuditDraft { person: None, fields, covers_writes: false });
+        self.inner.store.commit(batch).await?;
+        self.forget_all();
+        Ok(())
+    }
+
+    /// Forgets what was worked out in this request: something changed.
+    pub(crate) fn forget_all(&self) {
+        *self.memory() = Memory::default();
+    }
+
+    /// How this actor stands to a person and what agreements answer, kind by kind, without opening anything: for
+    /// `kith agreements explain`. Nothing is recorded: only Kith's operator asks.
+    pub async fn explain(&self, patient: &str) -> Result<(Facts, Vec<Explanation>), Error> {
+        let facts = self.context(patient).await?;
+        self.organisation().await?;
+        let mut lines = Vec::new();
+        for action in [Action::Read, Action::Write, Action::Book, Action::Audit] {
+            for kind in DataKind::ALL {
+                let scoped = Facts::IN_SCOPE
+                    .when(self.actor.role == Role::Machine && self.actor.scopes.iter().any(|s| s == "system/*.*"));
+                let question = self.question(action, kind, facts | self.new_item(action) | scoped);
+                lines.push(self.inner.agreements.explain(&question));
+            }
+        }
+        Ok((facts, lines))
     }
 
     /// Decides on what belongs to no person: the agreements where it is not for everybody ([`DataKind::Learning`]); `None`
     /// for the directory, which is.
     pub(crate) fn decide_impersonal(&self, action: Action, resource_type: &str, value: &Value) -> Option<Answer> {
         let kind = DataKind::of(resource_type, value);
-        let in_scope = scope::covers(&self.actor.scopes, resource_type, action);
-        (kind == DataKind::Learning).then(|| self.ask(action, kind, Vec::new(), in_scope, false))
+        (kind == DataKind::Learning).then(|| self.ask(action, kind, self.scoped(resource_type, action)))
     }
 
     /// Whether this actor may do `action` with a kind of data of a person, without doing or recording anything: for pages
     /// that show only what works.
     pub async fn may(&self, patient: &str, action: Action, kind: DataKind) -> Result<bool, Error> {
-        Ok(self.decide(patient, action, kind).await?.allowed)
+        Ok(self.decide(patient, action, kind, self.new_item(action)).await?.allowed)
     }
 
     // ── audit ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,43 +381,38 @@ impl Access {
         if stored.is_empty() {
             return self.refuse_of(None, "open", &format!("Patient/{patient_id}"), "no such person", true).await;
         }
-        let mut answers: BTreeMap<DataKind, Answer> = BTreeMap::new();
-        let mut withheld: BTreeMap<DataKind, usize> = BTreeMap::new();
+        let facts = self.context(patient_id).await?;
+        // A record holds a handful of different questions; each is put once.
+        let mut answers: Vec<(DataKind, Facts, Answer)> = Vec::new();
+        let mut withheld: BTreeMap<(DataKind, usize), usize> = BTreeMap::new();
         let mut entries = Vec::with_capacity(stored.len());
-        let machine = self.actor.role == Role::Machine;
         for item in stored.iter() {
             let Some(value) = item.value.as_deref() else { continue };
             if !self.lets(item.kind, value, Some(patient_id), Right::Read) {
                 continue;
             }
             let kind = DataKind::of(item.kind, value);
-            let allowed = if machine {
-                let answer = self.decide_type(patient_id, Action::Read, item.kind, kind).await?;
-                let allowed = answer.allowed;
-                answers.entry(kind).or_insert(answer);
-                allowed
-            } else {
-                match answers.get(&kind) {
-                    Some(answer) => answer.allowed,
-                    None => {
-                        let answer = self.decide(patient_id, Action::Read, kind).await?;
-                        let allowed = answer.allowed;
-                        answers.insert(kind, answer);
-                        allowed
-                    }
+            let facts = facts | self.item(item.kind, value, item.origin.organization.as_deref(), Action::Read);
+            let at = match answers.iter().position(|(k, f, _)| *k == kind && *f == facts) {
+                Some(at) => at,
+                None => {
+                    answers.push((kind, facts, self.ask(Action::Read, kind, facts)));
+                    answers.len() - 1
                 }
             };
-            if allowed {
+            if answers[at].2.allowed {
                 entries.extend(Entry::of(item));
             } else {
-                *withheld.entry(kind).or_default() += 1;
+                *withheld.entry((kind, at)).or_default() += 1;
             }
         }
         if entries.is_empty() {
-            let why = answers.get(&DataKind::Demographics).map_or("nothing may be seen", |a| a.decided_by.as_str());
+            let demographics = answers.iter().find(|(kind, ..)| *kind == DataKind::Demographics);
+            let why = demographics.map_or("nothing may be seen", |(.., a)| a.decided_by.as_str());
             return self.refuse(Some(patient_id), "open", why, true).await;
         }
-        let mut deciders: Vec<&str> = answers.values().filter(|a| a.allowed).map(|a| a.decided_by.as_str()).collect();
+        let mut deciders: Vec<&str> =
+            answers.iter().map(|(.., a)| a).filter(|a| a.allowed).map(|a| a.decided_by.as_str()).collect();
         deciders.sort_unstable();
         deciders.dedup();
         let mut fields = self.fields("open", &deciders.join(", "));
@@ -342,11 +430,8 @@ impl Access {
             .collect();
         let withheld = withheld
             .into_iter()
-            .map(|(kind, count)| Withheld {
-                kind,
-                why: answers.get(&kind).map_or_else(String::new, |a| a.decided_by.clone()),
-                count,
-            })
+            // One line for each kind and reason.
+            .map(|((kind, at), count)| Withheld { kind, why: answers[at].2.decided_by.clone(), count })
             .collect();
         let record = Arc::new(Record::new(patient_id, entries, withheld, relationships));
         self.memory().opened.insert(patient_id.to_owned(), Arc::clone(&record));
@@ -414,7 +499,16 @@ impl Access {
                 Ok(entries)
             };
         };
-        let answer = self.decide_type(&patient, Action::Read, first.kind, kind).await?;
+        let item = versions
+            .iter()
+            .filter_map(|v| {
+                let value = v.value.as_deref()?;
+                Some(self.item(first.kind, value, v.origin.organization.as_deref(), Action::Read))
+            })
+            .reduce(protection::together)
+            .unwrap_or_default();
+        let item = item | self.scoped(first.kind, Action::Read);
+        let answer = self.decide(&patient, Action::Read, kind, item).await?;
         if !answer.allowed {
             let machine = self.actor.role == Role::Machine;
             return self.refuse_of(Some(&patient), action, reference, &answer.decided_by, !machine).await;
@@ -455,7 +549,8 @@ impl Access {
                 if let Some(patient) = &stored.person {
                     of_people = true;
                     let kind = DataKind::of(stored.kind, value);
-                    let answer = self.decide_type(patient, Action::Read, stored.kind, kind).await?;
+                    let item = self.item(stored.kind, value, stored.origin.organization.as_deref(), Action::Read);
+                    let answer = self.decide(patient, Action::Read, kind, item).await?;
                     if !answer.allowed {
                         continue;
                     }
@@ -524,7 +619,7 @@ impl Access {
         if self.narrow.is_some() {
             return self.refuse(Some(patient_id), "audit", "no scope covers the audit trail", true).await;
         }
-        let answer = self.decide(patient_id, Action::Audit, DataKind::Demographics).await?;
+        let answer = self.decide(patient_id, Action::Audit, DataKind::Demographics, Facts::NONE).await?;
         if !answer.allowed {
             return self.refuse(Some(patient_id), "audit", &answer.decided_by, true).await;
         }
@@ -568,7 +663,7 @@ impl Access {
         }
         targets.sort_unstable();
         targets.dedup();
-        let people = self.inner.store.linked(&targets, &[kind.number()], self.now(), after, limit.min(1000)).await?;
+        let people = self.inner.store.linked(&targets, &kind.numbers(), self.now(), after, limit.min(1000)).await?;
         if !people.is_empty() {
             let mut fields = self.fields("list", "people linked with the actor");
             kind.code().clone_into(&mut fields.reason);
@@ -620,10 +715,7 @@ impl Access {
             covers_writes: false,
         });
         self.inner.store.commit(batch).await?;
-        let mut memory = self.memory();
-        memory.relationships.remove(&id);
-        memory.answers.retain(|(patient, _, _), _| patient != &id);
-        drop(memory);
+        self.forget_all();
         Ok(id)
     }
 
@@ -638,31 +730,32 @@ impl Access {
     /// As [`Access::commit`]; the change keeps its resources, for a caller who, refused, would try again without some.
     pub async fn try_commit(&self, change: &mut Change) -> Result<Receipt, Error> {
         let receipt = crate::commit::commit(self, change).await?;
-        let mut memory = self.memory();
-        memory.opened.clear();
-        memory.relationships.clear();
-        memory.answers.clear();
-        drop(memory);
+        self.forget_all();
         Ok(receipt)
     }
 
+    /// Decides on a write of an item; `stored` is what it replaces, with the organisation that wrote it.
     pub(crate) async fn decide_write(
         &self,
         patient: &str,
         action: Action,
         resource_type: &str,
         kind: DataKind,
+        values: [Option<(&Value, Option<&str>)>; 2],
     ) -> Result<Answer, Error> {
-        self.decide_type(patient, action, resource_type, kind).await
+        let item = values.into_iter().flatten().map(|(value, wrote)| protection::item_facts(value, wrote, &self.actor));
+        let item = item.reduce(protection::together).unwrap_or_default() | self.scoped(resource_type, action);
+        self.decide(patient, action, kind, item).await
     }
 
-    pub(crate) fn decide_register(&self, own_organisation: bool) -> Answer {
-        let in_scope = scope::covers(&self.actor.scopes, "Patient", Action::Register);
-        self.ask(Action::Register, DataKind::Demographics, Vec::new(), in_scope, own_organisation)
+    pub(crate) async fn decide_register(&self, own_organisation: bool) -> Result<Answer, Error> {
+        self.organisation().await?;
+        let facts = self.scoped("Patient", Action::Register) | Facts::OWN_ORGANISATION.when(own_organisation);
+        Ok(self.ask(Action::Register, DataKind::Demographics, facts))
     }
 
-    pub(crate) async fn decide_relationship(&self, patient: &str, code: &str) -> Result<bool, Error> {
-        Ok(self.relationships_with(patient).await?.contains(&code))
+    pub(crate) async fn is_own(&self, patient: &str) -> Result<bool, Error> {
+        Ok(self.context(patient).await?.has(Facts::OWN))
     }
 
     pub(crate) async fn refuse_write<T>(
@@ -774,6 +867,14 @@ fn digest_of_people<'p>(people: impl Iterator<Item = &'p str>) -> String {
 /// Key-value spaces of this module.
 const PRESENT: &str = "present";
 const KEPT: &str = "kept";
+const DUTY: &str = "duty";
+
+/// A shift is at most this long.
+pub const DUTY_AT_MOST: SignedDuration = SignedDuration::from_hours(12);
+
+fn london() -> TimeZone {
+    TimeZone::get("Europe/London").unwrap_or(TimeZone::UTC)
+}
 
 fn present_key(patient: &str, organization: &str) -> String {
     format!("{patient}|{organization}")

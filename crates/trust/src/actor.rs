@@ -23,6 +23,8 @@ pub enum Role {
     PrivacyOfficer,
     /// Learns from what went wrong: the clinical safety officer of DCB0129 and DCB0160, or one of their team.
     SafetyOfficer,
+    /// Plans or researches from counts and coded facts without names.
+    Analyst,
     /// Kith itself: import, the twin, background jobs.
     System,
     /// A registered integration engine with a bearer token.
@@ -30,7 +32,7 @@ pub enum Role {
 }
 
 impl Role {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Person,
         Self::Receptionist,
         Self::CareNavigator,
@@ -46,6 +48,7 @@ impl Role {
         Self::Manager,
         Self::PrivacyOfficer,
         Self::SafetyOfficer,
+        Self::Analyst,
         Self::System,
         Self::Machine,
     ];
@@ -68,6 +71,7 @@ impl Role {
             Self::Manager => "manager",
             Self::PrivacyOfficer => "privacy-officer",
             Self::SafetyOfficer => "safety-officer",
+            Self::Analyst => "analyst",
             Self::System => "system",
             Self::Machine => "machine",
         }
@@ -95,6 +99,7 @@ impl Role {
             Self::Manager => "manager",
             Self::PrivacyOfficer => "privacy officer",
             Self::SafetyOfficer => "safety officer",
+            Self::Analyst => "analyst",
             Self::System => "Kith itself",
             Self::Machine => "connected system",
         }
@@ -123,7 +128,7 @@ impl Role {
 }
 
 /// Why somebody acts. Sent with every request to the record and kept in the audit chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Purpose {
     /// Care of this person now.
@@ -136,13 +141,28 @@ pub enum Purpose {
     Audit,
     /// Learning from what went wrong.
     Safety,
+    /// Whose care is due, at the practice a person is registered with.
+    PopulationHealth,
+    /// Planning services, from counts.
+    Planning,
+    /// Research, from coded facts without names.
+    Research,
     /// Import, export, background work of Kith itself.
     Operations,
 }
 
 impl Purpose {
-    pub const ALL: [Self; 6] =
-        [Self::DirectCare, Self::Administration, Self::OwnRecord, Self::Audit, Self::Safety, Self::Operations];
+    pub const ALL: [Self; 9] = [
+        Self::DirectCare,
+        Self::Administration,
+        Self::OwnRecord,
+        Self::Audit,
+        Self::Safety,
+        Self::PopulationHealth,
+        Self::Planning,
+        Self::Research,
+        Self::Operations,
+    ];
 
     pub fn code(self) -> &'static str {
         match self {
@@ -151,8 +171,15 @@ impl Purpose {
             Self::OwnRecord => "own-record",
             Self::Audit => "audit",
             Self::Safety => "safety",
+            Self::PopulationHealth => "population-health",
+            Self::Planning => "planning",
+            Self::Research => "research",
             Self::Operations => "operations",
         }
+    }
+
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.code() == code)
     }
 
     /// How the purpose is told to a person.
@@ -163,6 +190,9 @@ impl Purpose {
             Self::OwnRecord => "to use your own record",
             Self::Audit => "to check who looked at records",
             Self::Safety => "to learn from what went wrong",
+            Self::PopulationHealth => "to see whose care is due",
+            Self::Planning => "to plan services",
+            Self::Research => "for research",
             Self::Operations => "to keep the record working",
         }
     }

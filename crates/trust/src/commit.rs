@@ -87,9 +87,11 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     }
                     Some(patient) => {
                         let stored = access.inner.store.read(kind, id).await?;
-                        let data =
-                            stored.and_then(|s| s.value).map_or(DataKind::Clinical, |value| DataKind::of(kind, &value));
-                        access.decide_write(patient, Action::Write, kind, data).await?
+                        let value = stored.as_ref().and_then(|s| s.value.as_deref());
+                        let wrote = stored.as_ref().and_then(|s| s.origin.organization.as_deref());
+                        let data = value.map_or(DataKind::Clinical, |value| DataKind::of(kind, value));
+                        let values = [value.map(|value| (value, wrote)), None];
+                        access.decide_write(patient, Action::Write, kind, data, values).await?
                     }
                 };
                 if !answer.allowed {
@@ -131,18 +133,19 @@ async fn person(
 ) -> Result<String, Error> {
     let role = access.actor().role;
     if fresh.contains(patient.as_ref()) {
-        return Ok("register-with-own-organisation".into());
+        return Ok("general-practice/register-with-own-organisation".into());
     }
     let people = !matches!(role, Role::System | Role::Machine);
-    let stored =
-        if people { access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value) } else { None };
+    let stored = if people { access.inner.store.read(prepared.kind, &prepared.id).await? } else { None };
+    let wrote = stored.as_ref().and_then(|s| s.origin.organization.clone());
+    let stored = stored.and_then(|s| s.value);
     // Somebody who may know of the person is told why; to everybody else the person does not exist.
     let known = !people || access.may(patient, Action::Read, DataKind::Demographics).await?;
     if prepared.kind == "Patient" && people {
         match stored.as_deref() {
             // Not told apart: a person who does not exist and one this actor may not know of.
             before if before.is_none() || !known => {
-                let answer = access.decide_register(registers_with_own(access, value));
+                let answer = access.decide_register(registers_with_own(access, value)).await?;
                 if !answer.allowed {
                     return access
                         .refuse_write(&prepared.reference(), Some(patient), &answer.decided_by, role == Role::Person)
@@ -163,7 +166,7 @@ async fn person(
                     return access.refuse_write(&prepared.reference(), Some(patient), why, false).await;
                 }
                 if REGISTRATION.iter().any(|e| before.get(e) != value.get(e))
-                    && !access.decide_register(registers_with_own(access, value)).allowed
+                    && !access.decide_register(registers_with_own(access, value)).await?.allowed
                 {
                     let why = "only staff of the practice that takes a person on change where they are registered";
                     return access.refuse_write(&prepared.reference(), Some(patient), why, false).await;
@@ -171,7 +174,7 @@ async fn person(
             }
         }
     }
-    if prepared.kind == "RelatedPerson" && role == Role::Person && !access.decide_relationship(patient, "self").await? {
+    if prepared.kind == "RelatedPerson" && role == Role::Person && !access.is_own(patient).await? {
         return access
             .refuse_write(&prepared.reference(), Some(patient), "a proxy cannot name another proxy", !known)
             .await;
@@ -179,7 +182,9 @@ async fn person(
     // What is replaced counts as much as what replaces it: a protected item is not opened up by writing over it.
     let kind = stored.as_deref().map_or(kind, |before| kind.max(DataKind::of(prepared.kind, before)));
     let action = if books && prepared.kind == "Appointment" { Action::Book } else { Action::Write };
-    let answer = access.decide_write(patient, action, prepared.kind, kind).await?;
+    let own = access.actor().organization.as_deref();
+    let values = [stored.as_deref().map(|before| (before, wrote.as_deref())), Some((value, own))];
+    let answer = access.decide_write(patient, action, prepared.kind, kind, values).await?;
     if answer.allowed {
         return Ok(answer.decided_by);
     }

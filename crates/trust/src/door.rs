@@ -1,8 +1,9 @@
 //! The door: opened once by the binary.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use kith_store::keys::KeyConfig;
@@ -13,6 +14,7 @@ use crate::access::Access;
 use crate::actor::{Actor, Purpose};
 use crate::agreements::Agreements;
 use crate::error::Error;
+use crate::organisation::OrganisationKind;
 
 /// How the door is opened.
 #[derive(Debug, Clone)]
@@ -52,6 +54,8 @@ impl DoorConfig {
 pub(crate) struct Inner {
     pub store: Arc<dyn Store>,
     pub agreements: Agreements,
+    /// Kinds of organisations, as of a version of the directory.
+    organisations: Mutex<(u64, HashMap<String, OrganisationKind>)>,
     /// Who looked at what lately, for the privacy officer: filled from the audit chain as it grows.
     pub watch: tokio::sync::Mutex<crate::unusual::Watch>,
     /// A set time in µs, or `i64::MIN` for the real clock.
@@ -59,6 +63,30 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    /// The kind of an organisation (`Organization/…`).
+    pub async fn organisation_kind(&self, reference: &str) -> Result<OrganisationKind, Error> {
+        let version = self.store.directory_version();
+        {
+            let mut known = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.0 != version {
+                *known = (version, HashMap::new());
+            }
+            if let Some(kind) = known.1.get(reference) {
+                return Ok(*kind);
+            }
+        }
+        let Some((kind, id)) = kith_fhir::resource::split_reference(reference) else {
+            return Ok(OrganisationKind::Other);
+        };
+        let found = self.store.read(kind, id).await?.and_then(|stored| stored.value);
+        let kind = found.as_deref().map_or(OrganisationKind::Other, OrganisationKind::of);
+        let mut known = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 == version {
+            known.1.insert(reference.to_owned(), kind);
+        }
+        Ok(kind)
+    }
+
     pub fn now(&self) -> Timestamp {
         match self.clock.load(Ordering::Relaxed) {
             i64::MIN => {
@@ -99,6 +127,7 @@ impl Door {
             inner: Arc::new(Inner {
                 store: Arc::new(store),
                 agreements,
+                organisations: Mutex::default(),
                 watch: tokio::sync::Mutex::default(),
                 clock: AtomicI64::new(i64::MIN),
             }),

@@ -21,13 +21,17 @@ pub enum DataKind {
     Sensitive,
     /// What somebody said went wrong with Kith: a Task of kind [`LEARNING_EVENT`]. It belongs to no person.
     Learning,
+    /// A person's choices about sharing: Consent.
+    Choice,
+    /// Coded facts without who they are about: what planning and research count.
+    Statistics,
 }
 
 /// The code of a Task (`kith_fhir::system::CS_TASK_KIND`) that says what went wrong.
 pub const LEARNING_EVENT: &str = "learning-event";
 
 impl DataKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Demographics,
         Self::Administrative,
         Self::Correspondence,
@@ -35,6 +39,8 @@ impl DataKind {
         Self::Clinical,
         Self::Sensitive,
         Self::Learning,
+        Self::Choice,
+        Self::Statistics,
     ];
 
     pub fn code(self) -> &'static str {
@@ -46,6 +52,8 @@ impl DataKind {
             Self::Clinical => "clinical",
             Self::Sensitive => "sensitive",
             Self::Learning => "learning",
+            Self::Choice => "choice",
+            Self::Statistics => "statistics",
         }
     }
 
@@ -59,6 +67,8 @@ impl DataKind {
             Self::Clinical => "clinical detail",
             Self::Sensitive => "specially protected items",
             Self::Learning => "what went wrong",
+            Self::Choice => "choices about sharing",
+            Self::Statistics => "coded facts without names",
         }
     }
 
@@ -73,8 +83,8 @@ impl DataKind {
             | "Task"
             | "Coverage"
             | "Account"
-            | "EpisodeOfCare"
-            | "Consent" => Self::Administrative,
+            | "EpisodeOfCare" => Self::Administrative,
+            "Consent" => Self::Choice,
             "Communication" | "CommunicationRequest" => Self::Correspondence,
             "QuestionnaireResponse" | "DocumentReference" | "Binary" => {
                 if restricted(value) {
@@ -83,7 +93,7 @@ impl DataKind {
                     Self::Contribution
                 }
             }
-            _ if restricted(value) => Self::Sensitive,
+            _ if restricted(value) || crate::protection::has_protected_code(value) => Self::Sensitive,
             _ => Self::Clinical,
         }
     }

@@ -31,12 +31,17 @@ mod app;
 mod audit;
 pub mod bundle;
 mod change;
+mod choices;
 mod commit;
 mod door;
+mod emergency;
 mod error;
+mod facts;
 mod inquiry;
 mod kinds;
 mod link;
+mod organisation;
+pub mod protection;
 mod record;
 pub mod retention;
 mod scope;
@@ -48,19 +53,26 @@ pub mod testing;
 pub mod totp;
 mod unusual;
 
-pub use access::Access;
+pub use access::{Access, DUTY_AT_MOST};
 pub use account::{
     AccountOf, AccountView, Checked, PASSWORD_LEAST, PASSWORD_MOST, SETUP_LASTS, SetUp, password_problem,
 };
 pub use actor::{Actor, Purpose, Role};
-pub use agreements::{Action, Agreements, Answer, Question};
+pub use agreements::{
+    Action, Agreement, AgreementFiles, AgreementPage, Agreements, Answer, Explanation, NearMiss, Neighbourhood,
+    Question, Signature, built_in_files,
+};
 pub use app::{App, CODE_LASTS, Grant, Issued, LiveToken, NewApp, REFRESH_LASTS, TOKEN_LASTS};
 pub use change::Change;
+pub use choices::Choices;
 pub use door::{Door, DoorConfig};
+pub use emergency::{Alert, Claim, EMERGENCY_FOR, Reason, Review, Reviewed};
 pub use error::{Error, Problem};
+pub use facts::Facts;
 pub use inquiry::{ANSWER_WITHIN, Inquiry, Outcome, State as InquiryState};
 pub use kinds::{DataKind, LEARNING_EVENT};
-pub use link::{PRESENT_FOR, Relationship, RelationshipKind, TAIL};
+pub use link::{PARENT_ACTS_UNTIL_AGE, PARENT_READS_UNTIL_AGE, PRESENT_FOR, Relationship, RelationshipKind, TAIL};
+pub use organisation::OrganisationKind;
 pub use record::{Entry, Page, Record, Withheld};
 pub use session::{ABSOLUTE, IDLE, PROVED_FOR, Proof, Session};
 pub use subject_access::{Copy as SubjectAccess, LeftOut};

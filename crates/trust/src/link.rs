@@ -6,6 +6,9 @@ use kith_fhir::{Value, system};
 use kith_store::Link;
 use serde::{Deserialize, Serialize};
 
+use crate::choices;
+use crate::facts::Facts;
+
 /// How an actor stands to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,11 +27,21 @@ pub enum RelationshipKind {
     Proxy,
     /// The person is in front of the actor's organisation, identified by two facts.
     Present,
+    /// The person is in the caseload of the actor's team.
+    Caseload,
 }
 
 impl RelationshipKind {
-    pub const ALL: [Self; 7] =
-        [Self::Registered, Self::Booked, Self::Requested, Self::Tasked, Self::Requester, Self::Proxy, Self::Present];
+    pub const ALL: [Self; 8] = [
+        Self::Registered,
+        Self::Booked,
+        Self::Requested,
+        Self::Tasked,
+        Self::Requester,
+        Self::Proxy,
+        Self::Present,
+        Self::Caseload,
+    ];
 
     pub(crate) fn number(self) -> u8 {
         match self {
@@ -39,11 +52,31 @@ impl RelationshipKind {
             Self::Requester => 5,
             Self::Proxy => 6,
             Self::Present => 7,
+            Self::Caseload => 8,
+        }
+    }
+
+    /// Every number that stands for it: a proxy may act in everything, in arranging, or as a parent.
+    pub(crate) fn numbers(self) -> Vec<u8> {
+        if self == Self::Proxy { vec![self.number(), ARRANGER, PARENT] } else { vec![self.number()] }
+    }
+
+    /// The fact that agreements speak of.
+    pub(crate) fn fact(self) -> Facts {
+        match self {
+            Self::Registered => Facts::REGISTERED,
+            Self::Booked => Facts::BOOKED,
+            Self::Requested => Facts::REQUESTED,
+            Self::Tasked => Facts::TASKED,
+            Self::Requester => Facts::REQUESTER,
+            Self::Proxy => Facts::PROXY,
+            Self::Present => Facts::PRESENT,
+            Self::Caseload => Facts::CASELOAD,
         }
     }
 
     pub(crate) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.number() == number)
+        Self::ALL.into_iter().find(|kind| kind.numbers().contains(&number))
     }
 
     /// As policies name it.
@@ -56,7 +89,62 @@ impl RelationshipKind {
             Self::Requester => "requester",
             Self::Proxy => "proxy",
             Self::Present => "present",
+            Self::Caseload => "caseload",
         }
+    }
+}
+
+/// Links that are no relationship of their own; they are read together with the relationships.
+pub(crate) const ARRANGER: u8 = 16;
+/// A parent's or guardian's permission: what it opens follows the child's age.
+pub(crate) const PARENT: u8 = 17;
+/// A birth date, in the target.
+pub(crate) const BORN: u8 = 18;
+/// The person said no to sharing with the kind of organisation in the target; [`EVERY`] for all.
+pub(crate) const DISSENT: u8 = 20;
+/// The person opted out of anything but care.
+pub(crate) const OPTED_OUT: u8 = 21;
+pub(crate) const EVERY: &str = "every";
+
+/// From this birthday on a parent arranges and does not read clinical detail; the young person's own.
+/// NHS England, "Proxy access to GP online services: children and young people" (read November 2026): access is
+/// reviewed at 11 to 13; NHS App accounts begin at 13.
+pub const PARENT_READS_UNTIL_AGE: i16 = 13;
+/// From this birthday on a parent acts only by a new permission. Family Law Reform Act 1969, section 8.
+pub const PARENT_ACTS_UNTIL_AGE: i16 = 16;
+
+/// HL7 v3 RoleCodes of those in charge of a child.
+const PARENTAL: [&str; 14] = [
+    "PRN", "PRNFOST", "NPRN", "STPPRN", "ADOPTP", "MTH", "FTH", "NMTH", "NFTH", "STPMTH", "STPFTH", "GUARD", "PGRDN",
+    "LEGUARD",
+];
+
+/// What a permission to act opens now: nothing after the 16th birthday of a parent's child, arranging from the 13th (and
+/// where the birth date is not known), everything before.
+pub(crate) fn proxy_fact(number: u8, born: Option<civil::Date>, today: civil::Date) -> Facts {
+    match number {
+        ARRANGER => Facts::ARRANGER,
+        PARENT => match born.map(|born| age_on(born, today)) {
+            Some(age) if age < PARENT_READS_UNTIL_AGE => Facts::PROXY,
+            Some(age) if age >= PARENT_ACTS_UNTIL_AGE => Facts::NONE,
+            _ => Facts::ARRANGER,
+        },
+        _ => Facts::PROXY,
+    }
+}
+
+/// Completed years on a day.
+fn age_on(born: civil::Date, day: civil::Date) -> i16 {
+    let years = day.year() - born.year();
+    if (day.month(), day.day()) >= (born.month(), born.day()) { years } else { years - 1 }
+}
+
+/// A birth date; of a month or year alone its first day, so that a parent's permission ends early rather than late.
+pub(crate) fn birth_date(written: &str) -> Option<civil::Date> {
+    match written.len() {
+        4 => format!("{written}-01-01").parse().ok(),
+        7 => format!("{written}-01").parse().ok(),
+        _ => written.parse().ok(),
     }
 }
 
@@ -71,7 +159,7 @@ pub struct Relationship {
 }
 
 /// How long a service keeps sight of a person after its part is completed, to finish notes and answer questions.
-/// `content/agreements/neighbourhood.md`, 2026-11-20.
+/// `content/agreements/involved-services.md`, 2026-11-20.
 pub const TAIL: SignedDuration = SignedDuration::from_hours(28 * 24);
 /// How long a person stays "present" after being identified at a desk or on the phone.
 pub const PRESENT_FOR: SignedDuration = SignedDuration::from_hours(24);
@@ -96,7 +184,35 @@ pub(crate) fn links_of(kind: &str, value: &Value, now: Timestamp) -> Vec<Link> {
                     add(&mut links, RelationshipKind::Registered, target, None);
                 }
             }
+            if let Some(born) = value["birthDate"].as_str() {
+                links.push(Link { kind: BORN, target: born.to_owned(), until: None });
+            }
         }
+        "EpisodeOfCare" => {
+            let until = match value["status"].as_str() {
+                Some("planned" | "waitlist" | "active" | "onhold") => Some(None),
+                Some("finished") => Some(tail),
+                _ => None,
+            };
+            if let Some(until) = until {
+                let teams = value["team"].as_array().into_iter().flatten();
+                for target in teams.chain([&value["managingOrganization"], &value["careManager"]]).filter_map(reference)
+                {
+                    add(&mut links, RelationshipKind::Caseload, target, until);
+                }
+            }
+        }
+        "CareTeam" if matches!(value["status"].as_str(), Some("proposed" | "active" | "suspended")) => {
+            for participant in value["participant"].as_array().into_iter().flatten() {
+                let members = [&participant["member"], &participant["onBehalfOf"]];
+                for target in members.into_iter().filter_map(reference) {
+                    if ["HealthcareService/", "Practitioner/", "Organization/"].iter().any(|t| target.starts_with(t)) {
+                        add(&mut links, RelationshipKind::Caseload, target, None);
+                    }
+                }
+            }
+        }
+        "Consent" => links.extend(choices::links_of(value)),
         "Appointment" => {
             let until = match value["status"].as_str() {
                 Some("proposed" | "pending" | "booked" | "arrived" | "checked-in" | "waitlist") => {
@@ -157,8 +273,12 @@ pub(crate) fn links_of(kind: &str, value: &Value, now: Timestamp) -> Vec<Link> {
                 .filter(|e| e["url"] == system::EXT_PROXY_PATIENT)
                 .find_map(|e| reference(&e["valueReference"]));
             if let Some(target) = proxy {
-                let until = value["period"]["end"].as_str().and_then(end_of);
-                add(&mut links, RelationshipKind::Proxy, target, until);
+                // An end that cannot be read closes the door.
+                let until = match &value["period"]["end"] {
+                    Value::Null => None,
+                    end => Some(end.as_str().and_then(end_of).unwrap_or(Timestamp::MIN)),
+                };
+                links.push(Link { kind: proxy_number(value), target: target.to_owned(), until });
             }
         }
         _ => {}
@@ -166,8 +286,27 @@ pub(crate) fn links_of(kind: &str, value: &Value, now: Timestamp) -> Vec<Link> {
     links
 }
 
+/// What a permission to act covers.
+fn proxy_number(related: &Value) -> u8 {
+    let extensions = related["extension"].as_array().into_iter().flatten();
+    let scope = extensions.filter(|e| e["url"] == system::EXT_PROXY_SCOPE).find_map(|e| e["valueCode"].as_str());
+    let parental = related["relationship"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|concept| concept["coding"].as_array())
+        .flatten()
+        .any(|coding| coding["code"].as_str().is_some_and(|code| PARENTAL.contains(&code)));
+    match scope {
+        None | Some("everything") if parental => PARENT,
+        None | Some("everything") => RelationshipKind::Proxy.number(),
+        // Arranging, or a word this version does not know.
+        Some(_) => ARRANGER,
+    }
+}
+
 /// The end of a period: an instant, or the end of a civil day in London.
-fn end_of(text: &str) -> Option<Timestamp> {
+pub(crate) fn end_of(text: &str) -> Option<Timestamp> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Some(instant);
     }

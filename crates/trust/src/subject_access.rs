@@ -89,7 +89,12 @@ impl Access {
         let opened = self.open(patient).await?;
         let mut left_out: BTreeMap<LeftOut, usize> = BTreeMap::new();
         for withheld in &opened.withheld {
-            *left_out.entry(LeftOut::Agreement).or_default() += withheld.count;
+            let reason = match withheld.why.as_str() {
+                "forbidden by ground/about-somebody-else" => LeftOut::ThirdParty,
+                "forbidden by ground/sealed-for-named-people" => LeftOut::Sealed,
+                _ => LeftOut::Agreement,
+            };
+            *left_out.entry(reason).or_default() += withheld.count;
         }
         let mut kept: Vec<Entry> = Vec::with_capacity(opened.entries().len());
         for entry in opened.entries() {

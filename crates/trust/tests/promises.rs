@@ -138,7 +138,7 @@ async fn a_person_sees_all_of_their_own_record_and_who_looked() {
         [("gp", "open", "direct-care"), ("person", "open", "own-record"), ("system", "write", "operations")]
     );
     assert_eq!(looked[0].origin.organization_name.as_deref(), Some("high-street"));
-    assert_eq!(looked[0].fields.decided_by, "registered-practice-clinical");
+    assert_eq!(looked[0].fields.decided_by, "general-practice/registered-clinical");
     // That they looked who looked is an entry too.
     assert_eq!(place.person("ada").who_looked("ada", 1).await.unwrap()[0].fields.action, "audit");
     assert!(matches!(place.gp().who_looked("ada", 10).await, Err(Error::NotFound)));

@@ -117,6 +117,9 @@ fn purpose(code: &str) -> Value {
         Purpose::OwnRecord => ("PATRQT", "patient requested"),
         Purpose::Audit => ("HCOMPL", "health compliance"),
         Purpose::Safety => ("HOPERAT", "healthcare operations"),
+        Purpose::PopulationHealth => ("CAREMGT", "care management"),
+        Purpose::Planning => ("HSYSADMIN", "health system administration"),
+        Purpose::Research => ("HRESCH", "healthcare research"),
         Purpose::Operations => ("HSYSADMIN", "health system administration"),
     });
     match (hl7, known) {

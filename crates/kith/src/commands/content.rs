@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use kith_contact::notification;
 use kith_frontdoor::{Pathways, Weights, verify, vignettes};
-use kith_trust::Agreements;
 
 use crate::cli::Content;
 use crate::config::Config;
@@ -55,11 +54,14 @@ fn check(pathways: &Pathways, config: &Config) -> anyhow::Result<ExitCode> {
     }
     wrong += messages.len();
     println!("messages: {}", if messages.is_empty() { "every text makes its example" } else { "WRONG" });
-    let agreements = match &config.agreements {
-        Some(folder) => Agreements::load(folder)?,
-        None => Agreements::built_in()?,
-    };
-    println!("agreements: {} rules: {}", agreements.names().len(), agreements.names().join(", "));
+    // Every rule against the schema, every agreement with its page: what is wrong stops here, by name.
+    match super::agreements::agreements(config) {
+        Ok(agreements) => super::agreements::print_all(&agreements),
+        Err(problem) => {
+            wrong += 1;
+            println!("{problem}");
+        }
+    }
     println!("routing: {}", Weights::built_in().content());
     println!("\n{wrong} wrong. Illustrative content, not clinically signed off.");
     Ok(if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

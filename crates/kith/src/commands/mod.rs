@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod account;
+mod agreements;
 mod app;
 mod audit;
 mod check;
@@ -41,6 +42,7 @@ pub async fn run(command: Command, config: Config) -> anyhow::Result<ExitCode> {
         Command::App { command } => app::run(command, &config).await,
         Command::Account { command } => account::run(command, &config).await,
         Command::Content { command } => content::run(command, &config),
+        Command::Agreements { command } => agreements::run(command, &config).await,
         Command::Safety { command } => safety::run(command, &config).await,
         Command::Config => {
             print!("{}", config::describe());

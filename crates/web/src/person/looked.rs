@@ -1,7 +1,7 @@
 //! Who looked at my record: when, who, from where, why and what, in words; refused attempts too.
 
 use axum::extract::{Query, State};
-use kith_trust::{AuditEntry, Purpose, Role};
+use kith_trust::{Agreements, AuditEntry, Purpose, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::filters::date;
@@ -49,12 +49,12 @@ impl Look {
     }
 }
 
-pub(crate) async fn show(State(_): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
+pub(crate) async fn show(State(state): State<AppState>, me: Me, Query(from): Query<From>) -> WebResult<Page> {
     let entries = me.access.who_looked_before(&me.person, from.before, ROWS + 1).await?;
     let older = entries.get(ROWS).and_then(|_| entries.get(ROWS - 1)).map(|entry| entry.seq);
     let own = me.access.actor().reference.clone();
     let mut looks: Vec<Look> = Vec::new();
-    for next in entries.iter().take(ROWS).map(|entry| look(entry, &own)) {
+    for next in entries.iter().take(ROWS).map(|entry| look(entry, &own, state.door.agreements())) {
         match looks.last_mut() {
             Some(last) if last.repeats(&next) => {
                 last.times += 1;
@@ -66,7 +66,7 @@ pub(crate) async fn show(State(_): State<AppState>, me: Me, Query(from): Query<F
     Ok(Page::new("person/looked", &View { looks, older, first: from.before.is_none(), acting_for: me.acting_for }))
 }
 
-fn look(entry: &AuditEntry, own: &str) -> Look {
+fn look(entry: &AuditEntry, own: &str, agreements: &Agreements) -> Look {
     let origin = &entry.origin;
     let mine = origin.actor == own;
     let role = Role::from_code(&origin.role);
@@ -91,6 +91,8 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
             reason => written(reason),
         },
         "audit" => "Looked at this list".to_owned(),
+        "emergency" => format!("Opened the record in an emergency ({})", entry.fields.reason),
+        "emergency-review" => format!("Reviewed an emergency access: {}", entry.fields.reason),
         "subject-access" => "Took a copy of the record".to_owned(),
         "inquiry-asked" => "Asked why the record was opened".to_owned(),
         "inquiry-answered" => "Answered why the record was opened".to_owned(),
@@ -122,9 +124,17 @@ fn look(entry: &AuditEntry, own: &str) -> Look {
         },
         why,
         allowed_by: if refused {
-            entry.fields.decided_by.clone()
+            let rule = entry.fields.decided_by.strip_prefix("forbidden by ");
+            rule.and_then(|rule| agreements.words(rule)).unwrap_or(&entry.fields.decided_by).to_owned()
         } else {
-            entry.fields.decided_by.split(", ").map(rule_words).collect::<Vec<_>>().join(" ")
+            let mut words: Vec<&str> = Vec::new();
+            for rule in entry.fields.decided_by.split(", ") {
+                let said = agreements.words(rule).unwrap_or(rule);
+                if !words.contains(&said) {
+                    words.push(said);
+                }
+            }
+            words.join(" ")
         },
         refused,
         me: mine,
@@ -146,6 +156,8 @@ fn written(operation: &str) -> String {
         "update" => "Changed the record",
         "delete" => "Took something out of the record",
         "register" | "register person" => "Registered the person",
+        "choose about sharing" => "Changed who the record is shared with",
+        "protect an item" => "Sealed or marked something in the record",
         "add photo" => "Added a photo",
         "add proxy" => "Let somebody act for the person",
         "end proxy" => "Ended that somebody acts for the person",
@@ -203,6 +215,7 @@ fn what(references: &[String], count: u64) -> String {
 pub(crate) fn kind_words(kind: &str) -> &str {
     match kind {
         "Patient" => "name and contact details",
+        "Consent" => "choices about sharing",
         "RelatedPerson" => "people who act for you",
         "Flag" => "access needs",
         "Appointment" => "appointment",
@@ -220,25 +233,5 @@ pub(crate) fn kind_words(kind: &str) -> &str {
         "Encounter" => "visit",
         "ClinicalImpression" => "note",
         _ => "part of the record",
-    }
-}
-
-/// The rule of the sharing agreement, as the person knows it. A rule that has no words here is named as it is.
-pub(crate) fn rule_words(rule: &str) -> &str {
-    match rule {
-        "own-record-read" | "own-record-contribute" | "own-audit" => "It is your record.",
-        "registered-practice-clinical" => "They work at the practice where you are registered.",
-        "involved-service-clinical" => "You have a booking, a request or a referral with their service.",
-        "front-desk-arranges" => {
-            "They arrange care for people at a place that looks after you. They do not see clinical notes."
-        }
-        "front-desk-writes-answers-down" => "They wrote down what you told them.",
-        "person-present-asks-for-help" => "You asked them for help, and they knew your NHS number and date of birth.",
-        "register-with-own-organisation" => "They registered you with their practice.",
-        "pathway-reads-facts" => "Kith used what is known, so that you are not asked twice.",
-        "kith-keeps-the-record" => "Kith keeps the record working.",
-        "connected-system-within-its-scopes" => "A connected system sent or fetched this.",
-        "privacy-officer-audits" => "They check that records are used properly.",
-        other => other,
     }
 }

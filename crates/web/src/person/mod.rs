@@ -3,6 +3,7 @@
 mod acting;
 pub(crate) mod appointment;
 pub(crate) mod care;
+mod choices;
 mod details;
 mod home;
 mod looked;
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Routes {
         ("/who-looked", get(looked::show)),
         // Me, and who acts for whom
         ("/details", get(details::show)),
+        ("/choices", get(choices::show).post(choices::save)),
         ("/details/change", get(details::edit).post(details::save)),
         ("/acting", get(acting::show)),
         ("/acting/switch", post(acting::switch)),

@@ -8,7 +8,7 @@ use kith_contact::preferences::language_words;
 use kith_contact::{Preferences, proxy, time};
 use kith_directory::Directory;
 use kith_fhir::{Value, json, system, views};
-use kith_trust::{Access, Action, DataKind, Record};
+use kith_trust::{Access, Action, DataKind, Purpose, Record};
 use serde::{Deserialize, Serialize};
 
 use super::reference;
@@ -47,6 +47,8 @@ pub(super) struct Can {
     pub write_clinical: bool,
     pub message: bool,
     pub book: bool,
+    /// Nothing clinical is seen, and a clinician may say that it cannot wait.
+    pub claim_emergency: bool,
     /// How they are reached and seen, and who acts for them.
     pub change_details: bool,
 }
@@ -99,8 +101,12 @@ impl Chart {
         let record = access.open(id).await?;
         let directory = state.directory.get(&access).await?;
         let now = access.now();
+        let see_clinical = access.may(id, Action::Read, DataKind::Clinical).await?;
         let can = Can {
-            see_clinical: access.may(id, Action::Read, DataKind::Clinical).await?,
+            see_clinical,
+            claim_emergency: !see_clinical
+                && access.actor().role.is_clinical()
+                && access.purpose() == Purpose::DirectCare,
             see_contributions: access.may(id, Action::Read, DataKind::Contribution).await?,
             see_messages: access.may(id, Action::Read, DataKind::Correspondence).await?,
             write_clinical: access.may(id, Action::Write, DataKind::Clinical).await?,
@@ -114,6 +120,10 @@ impl Chart {
 
     pub fn id(&self) -> &str {
         &self.record.patient_id
+    }
+
+    pub fn may_write_clinical(&self) -> bool {
+        self.can.write_clinical
     }
 
     /// Goes on if the reader may; says who does, otherwise.
@@ -188,6 +198,9 @@ impl Chart {
         }
         if self.can.see_clinical && self.record.withheld.iter().any(|w| w.kind == DataKind::Sensitive) {
             kinds.push(DataKind::Sensitive.words());
+        }
+        if self.record.withheld.iter().any(|w| w.why.contains("sealed")) {
+            kinds.push("sealed items");
         }
         let last = kinds.pop()?;
         let role = self.access.actor().role.words();

@@ -9,10 +9,12 @@ mod close;
 mod day;
 mod details;
 mod documents;
+mod emergency;
 mod find;
 mod hand_on;
 mod help;
 mod messages;
+mod protect;
 mod record;
 mod refer;
 mod register;
@@ -62,6 +64,8 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/documents", get(documents::list)),
         ("/team/people/{id}/documents/{document}", get(documents::show)),
         ("/team/people/{id}/documents/{document}/image", get(documents::image)),
+        ("/team/people/{id}/emergency", get(emergency::ask).post(emergency::claim)),
+        ("/team/people/{id}/protect/{kind}/{item}", get(protect::ask).post(protect::save)),
         ("/team/people/{id}/details", get(details::show).post(details::save)),
         ("/team/people/{id}/proxies/{proxy}/end", get(details::ask_end).post(details::end)),
         // What is arranged for them
@@ -87,6 +91,8 @@ pub(crate) fn routes() -> Routes {
         ("/team/people/{id}/refer", get(refer::show).post(refer::refer)),
         // The privacy officer
         ("/team/audit", get(audit::show).post(audit::look)),
+        ("/team/emergencies", get(emergency::list)),
+        ("/team/emergencies/{id}", post(emergency::review)),
     ]
 }
 

@@ -140,6 +140,8 @@ struct Shown {
     href: Option<String>,
     /// A note's or message's own words.
     words: Option<String>,
+    /// Where it can be sealed or marked, for those who may.
+    protect: Option<String>,
 }
 
 pub(super) async fn timeline(
@@ -194,5 +196,7 @@ fn shown(chart: &Chart, mut event: Event) -> Shown {
         "DocumentReference" => Some(chart.path(&format!("/documents/{own}"))),
         _ => None,
     };
-    Shown { ahead: event.at > chart.now, event, href, words }
+    let may = super::protect::can_be(kind) && chart.may_write_clinical();
+    let protect = may.then(|| chart.path(&format!("/protect/{}", event.reference)));
+    Shown { ahead: event.at > chart.now, event, href, words, protect }
 }

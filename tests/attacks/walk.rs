@@ -11,8 +11,10 @@ pub fn filled(pattern: &str, ids: &Ids) -> String {
         let value = match part {
             "{id}" if pattern.starts_with("/team/people/") => &ids.patient,
             "{id}" if pattern.starts_with("/team/work/") || pattern.starts_with("/team/learning/") => &ids.task,
-            "{id}" if pattern.contains("/questions/") => &ids.task,
+            "{id}" if pattern.contains("/questions/") || pattern.starts_with("/team/emergencies/") => &ids.task,
             "{finding}" => "1",
+            "{item}" => &ids.document,
+            "{kind}" => "DocumentReference",
             "{id}" if pattern.starts_with("/care/requests/") => &ids.request,
             "{id}" if pattern.starts_with("/care/appointments/") => &ids.appointment,
             "{id}" if pattern.starts_with("/care/messages/") => &ids.thread,

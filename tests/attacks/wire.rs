@@ -48,7 +48,8 @@ impl Answer {
     /// The inside of the server, or somebody of the neighbourhood, shown to who should see neither.
     pub fn gives_away(&self) -> Option<String> {
         let text = format!("{}\n{}", self.head, self.text());
-        let inside = ["panicked", "SQLITE", "rusqlite", "sqlite3", "stack backtrace", ".rs:", "/root/", "minijinja"];
+        let inside =
+            ["panicked", "SQLITE", "rusqlite", "sqlite3", "stack backtrace", ".rs:", "/registry/src/", "minijinja"];
         let inside = inside.into_iter().find(|word| text.contains(word)).map(str::to_owned);
         // Who attacks stands in the head of their own pages.
         let attacker = kith_twin::cast(crate::site::ATTACKER).map(|member| member.family);

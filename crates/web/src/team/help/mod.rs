@@ -1,20 +1,24 @@
 //! Asking for help on somebody's behalf, on the phone or at the desk: the same pathways as people use themselves, made for
 //! the keyboard: one address, the next question always under the cursor, what was said beside it.
 
+mod acts;
+
 use axum::extract::{Path, Query, State};
 use jiff::SignedDuration;
 use kith_contact::preferences::{self, LANGUAGES};
 use kith_contact::{Preferences, document, photo, time};
 use kith_directory::{distance, words};
 use kith_frontdoor::{
-    Answer, Answers, Ask, Assessment, Channel, Error, Facts, Kind, Offer, Pathway, Photo, Question, Step, Urgency,
-    service,
+    Answer, Answers, Assessment, Channel, Facts, Kind, Offer, Pathway, Question, Step, Urgency, service,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use acts::ask_of;
+pub(super) use acts::{advice, ask, book, go};
+
 use super::chart::{Chart, Frame};
-use super::{Choice, id_of, reference};
+use super::{Choice, id_of};
 use crate::form::{Checked, CheckedUpload, Fields, FormErrors};
 use crate::reply::{Page, Reply, WebError, WebResult};
 use crate::signed::Staff;
@@ -484,162 +488,4 @@ pub(super) async fn photo(
     draft.answers.insert(&question.id, answer);
     answered_so_far(&chart, pathway, &mut draft).await?;
     Ok(Reply::to(here))
-}
-
-// ── what is done about it ───────────────────────────────────────────────────────────────────────────────────────────
-
-fn ask_of<'a>(chart: &Chart, pathway: &'a Pathway, draft: &Draft) -> Ask<'a> {
-    let asked = pathway.asked(&draft.facts, &draft.answers);
-    let own_words = asked.iter().find_map(|question| match draft.answers.get(&question.id)? {
-        Answer::Text(text) => Some(text.clone()),
-        _ => None,
-    });
-    Ask {
-        patient_id: chart.id().to_owned(),
-        pathway,
-        answers: draft.answers.clone(),
-        assessment: pathway.assess(&draft.facts, &draft.answers),
-        channel: draft.channel,
-        own_words,
-        photos: asked
-            .iter()
-            .filter_map(|question| match draft.answers.get(&question.id)? {
-                Answer::Photo(reference) => Some(Photo::Kept(reference.clone())),
-                _ => None,
-            })
-            .collect(),
-        author: Ask::author_of(&chart.access),
-    }
-}
-
-/// The record, the pathway and its whole draft, or elsewhere to go: a question is still to be asked, or it was sent already.
-async fn ready<'a>(
-    state: &'a AppState,
-    staff: &Staff,
-    id: &str,
-    wanted: &str,
-) -> WebResult<Result<(Chart, &'a Pathway, Draft), Reply>> {
-    let pathway = pathway(state, wanted)?;
-    let chart = Chart::open(state, staff, id).await?;
-    let Some(draft) = recall(&chart, pathway).await? else {
-        return Ok(Err(Reply::to(chart.path("/care")).note("This was sent already, or it is too long ago.")));
-    };
-    let done = matches!(pathway.next(&draft.facts, &draft.answers), Step::Done);
-    if done && stopped_by(pathway, &draft).is_none() {
-        return Ok(Ok((chart, pathway, draft)));
-    }
-    Ok(Err(Reply::to(chart.path(&format!("/help/{}", pathway.id)))))
-}
-
-/// Says what came of it, on the page of what is arranged; the draft is done with.
-async fn finished(chart: &Chart, pathway: &Pathway, draft: Draft, said: Result<String, Error>) -> WebResult {
-    match said {
-        Ok(said) => {
-            forget(chart, pathway).await?;
-            Ok(Reply::to(chart.path("/care")).done(said))
-        }
-        Err(Error::Changed(_)) => changed(chart, pathway, draft).await,
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// What the record knows has changed since the answers were read out.
-async fn changed(chart: &Chart, pathway: &Pathway, mut draft: Draft) -> WebResult {
-    draft.facts = service::facts(&chart.access, chart.id()).await?;
-    keep(chart, pathway, &draft).await?;
-    Ok(Reply::to(chart.path(&format!("/help/{}", pathway.id)))
-        .note("The record has changed since you began. Look at this again before you go on."))
-}
-
-#[derive(Deserialize)]
-pub(super) struct Chosen {
-    #[serde(default)]
-    slot: String,
-}
-
-pub(super) async fn book(
-    State(state): State<AppState>,
-    staff: Staff,
-    Path((id, wanted)): Path<(String, String)>,
-    Checked { form, fields, .. }: Checked<Chosen>,
-) -> WebResult {
-    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
-        Ok(ready) => ready,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let mut errors = FormErrors::new();
-    if !errors.required("slot", &form.slot, "Choose a time").is_empty() {
-        let slot = reference("Slot", &form.slot)?;
-        let ask = ask_of(&chart, pathway, &draft);
-        match service::book(&chart.access, &chart.directory, &ask, &slot, None, &draft.key).await {
-            Ok(booked) => {
-                forget(&chart, pathway).await?;
-                let to = chart.path(&format!("/appointments/{}", id_of(&booked.appointment)));
-                return Ok(Reply::to(to).done("Booked. The person is told."));
-            }
-            Err(Error::Changed(_)) => return changed(&chart, pathway, draft).await,
-            Err(Error::Booking(error @ (kith_booking::Error::Taken { .. } | kith_booking::Error::Past))) => {
-                errors.add("slot", super::appointment::without_next(&error));
-            }
-            Err(error @ (Error::TooLate | Error::NotForYou { .. })) => errors.add("slot", error.to_string()),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let view = view(&chart, pathway, &draft, None).await?;
-    Ok(Page::new("team/help_ask", &view).with_form(&fields, &errors).into())
-}
-
-#[derive(Deserialize)]
-pub(super) struct Nothing {}
-
-/// The team decides.
-pub(super) async fn ask(
-    State(state): State<AppState>,
-    staff: Staff,
-    Path((id, wanted)): Path<(String, String)>,
-    _: Checked<Nothing>,
-) -> WebResult {
-    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
-        Ok(ready) => ready,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let made = service::request(&chart.access, &chart.directory, &ask_of(&chart, pathway, &draft), &draft.key).await;
-    let said = made.map(|made| {
-        let by = time::by_words(made.due, chart.now);
-        format!("{} has this and answers by {by}. Tell the person.", made.owner.name)
-    });
-    finished(&chart, pathway, draft, said).await
-}
-
-/// They go to a service that takes people without booking, which then expects them.
-pub(super) async fn go(
-    State(state): State<AppState>,
-    staff: Staff,
-    Path((id, wanted, to)): Path<(String, String, String)>,
-    _: Checked<Nothing>,
-) -> WebResult {
-    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
-        Ok(ready) => ready,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let ask = ask_of(&chart, pathway, &draft);
-    let made = service::go_there(&chart.access, &chart.directory, &ask, &to, &draft.key).await;
-    let said = made.map(|made| format!("{} knows that they are coming.", made.owner.name));
-    finished(&chart, pathway, draft, said).await
-}
-
-/// The advice was read out, and is kept for the person.
-pub(super) async fn advice(
-    State(state): State<AppState>,
-    staff: Staff,
-    Path((id, wanted)): Path<(String, String)>,
-    _: Checked<Nothing>,
-) -> WebResult {
-    let (chart, pathway, draft) = match ready(&state, &staff, &id, &wanted).await? {
-        Ok(ready) => ready,
-        Err(elsewhere) => return Ok(elsewhere),
-    };
-    let kept = service::self_care(&chart.access, &ask_of(&chart, pathway, &draft), &draft.key).await;
-    let said = kept.map(|_| "The advice is kept, and the person can read it again.".to_owned());
-    finished(&chart, pathway, draft, said).await
 }

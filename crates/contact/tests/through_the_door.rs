@@ -189,7 +189,7 @@ async fn the_same_message_sent_sixteen_times_at_once_is_one() {
     let late = ToPerson { answers: Some(answers[0].clone()), ..answer.clone() };
     answers.push(message::send_to_person_once(&gp(), &late, "form-2").await.unwrap().message);
     assert!(answers.iter().all(|one| *one == answers[0]));
-    let threads = message::threads(&*gp().open("texter").await.unwrap());
+    let threads = message::threads(&gp().open("texter").await.unwrap());
     assert_eq!(threads.iter().map(|thread| thread.messages.len()).collect::<Vec<_>>(), [2]);
     // Other words under the same key are not taken for the same.
     let other = to_team("texter", "Something else", None);

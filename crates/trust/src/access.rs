@@ -245,7 +245,7 @@ impl Access {
             return Ok(known);
         }
         let known = self.inner.store.get(DUTY, &self.actor.reference, self.now()).await?;
-        let service = known.and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+        let service = known.and_then(|bytes| String::from_utf8(bytes.clone()).ok());
         let on = service.is_some_and(|service| self.actor.acts_for.contains(&service));
         self.memory().duty = Some(on);
         Ok(on)

@@ -406,7 +406,7 @@ fn grouped(code: &str) -> String {
 
 /// As typed, without spaces and hyphens, in capitals.
 fn plain(code: &str) -> String {
-    code.chars().filter(|c| c.is_ascii_alphanumeric()).take(64).collect::<String>().to_ascii_uppercase()
+    code.chars().filter(char::is_ascii_alphanumeric).take(64).collect::<String>().to_ascii_uppercase()
 }
 
 #[cfg(test)]

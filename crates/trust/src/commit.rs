@@ -40,9 +40,10 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                 let kind = resource::type_of(value).map_or(DataKind::Clinical, |t| DataKind::of(t, value));
                 let prepared =
                     Prepared::of(value).map_err(|e| Error::invalid(format!("entry {}", at + 1), e.to_string()))?;
-                let exists = match access.is_narrowed() {
-                    true => access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value),
-                    false => None,
+                let exists = if access.is_narrowed() {
+                    access.inner.store.read(prepared.kind, &prepared.id).await?.and_then(|s| s.value)
+                } else {
+                    None
                 };
                 let right = if exists.is_some() { Right::Update } else { Right::Create };
                 // The scopes must let through what it becomes, and what it was.
@@ -69,9 +70,10 @@ pub(crate) async fn commit(access: &Access, change: &mut Change) -> Result<Recei
                     let known = access.may(id, Action::Read, DataKind::Demographics).await?;
                     return access.refuse_write(reference, Some(id), "a person is not deleted", !known).await;
                 }
-                let stored = match access.is_narrowed() {
-                    true => access.inner.store.read(kind, id).await?.and_then(|s| s.value),
-                    false => None,
+                let stored = if access.is_narrowed() {
+                    access.inner.store.read(kind, id).await?.and_then(|s| s.value)
+                } else {
+                    None
                 };
                 if stored.is_some_and(|value| !access.lets(kind, &value, person.as_deref(), Right::Delete)) {
                     return access

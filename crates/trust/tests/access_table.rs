@@ -81,7 +81,9 @@ fn table(agreements: &Agreements) -> String {
     }
     let situations = situations();
     let (mut asked, mut yes) = (0, 0);
-    let mut rows: BTreeMap<(Purpose, usize), BTreeMap<Vec<String>, Vec<&'static str>>> = BTreeMap::new();
+    // By purpose and relationship: the cells of a row, and the roles that share them.
+    type Cells = BTreeMap<Vec<String>, Vec<&'static str>>;
+    let mut rows: BTreeMap<(Purpose, usize), Cells> = BTreeMap::new();
     for purpose in Purpose::ALL {
         for (at, (_, facts)) in situations.iter().enumerate() {
             for role in Role::ALL {
@@ -119,7 +121,8 @@ fn table(agreements: &Agreements) -> String {
     }
     for (words, special) in SPECIAL {
         let _ = writeln!(out, "\nWhat changes when {words}");
-        let mut changed: BTreeMap<(String, String), BTreeMap<&str, BTreeMap<(usize, &str), String>>> = BTreeMap::new();
+        type Rows<'a> = BTreeMap<&'a str, BTreeMap<(usize, &'a str), String>>;
+        let mut changed: BTreeMap<(String, String), Rows> = BTreeMap::new();
         for (at, now) in questions(special) {
             let before = agreements.decide(&Question { facts: now.facts.without(special), ..now });
             let after = agreements.decide(&now);

@@ -122,7 +122,7 @@ async fn a_no_to_sharing_holds_from_the_next_request_and_is_taken_back_as_quickl
     assert_eq!(sees(&chemist(&door), "ada").await, ["ada", "ask", "cough"]);
     assert!(sees(&staff(&door, Role::Gp, "surgery", None), "ada").await.contains(&"asthma".to_owned()));
     assert_eq!(
-        Choices::of(&*person(&door, "ada").open("ada").await.unwrap()),
+        Choices::of(&person(&door, "ada").open("ada").await.unwrap()),
         no_to(OrganisationKind::CommunityPharmacy)
     );
     choose(&door, "ada", Choices::default()).await.unwrap();

@@ -124,7 +124,7 @@ fn story(found: &Env, rules: &PolicySet, who: Option<&str>) -> String {
         .collect();
     let uid = |uid: Option<&cedar_policy::EntityUid>| uid.map_or("?".to_owned(), |u| u.id().unescaped().to_owned());
     let answer = Authorizer::new().is_authorized(request, rules, &found.entities);
-    let because: Vec<String> = answer.diagnostics().reason().map(|id| id.to_string()).collect();
+    let because: Vec<String> = answer.diagnostics().reason().map(std::string::ToString::to_string).collect();
     format!(
         "a {} at a {} could {} {} for {} ({}), because {} allows it",
         who.map_or_else(|| uid(request.principal()), str::to_owned),

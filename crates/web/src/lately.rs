@@ -9,7 +9,7 @@ use kith_frontdoor::{Answers, Facts, Offers};
 
 /// Longer than it takes to follow a redirect and read a page, shorter than what is free changes much. Whatever is then
 /// chosen is looked at anew before it is held or booked.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_mins(1);
 /// Sessions remembered at most.
 const MOST: usize = 2048;
 

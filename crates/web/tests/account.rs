@@ -34,7 +34,7 @@ async fn set_up(place: &Place, name: &str, of: AccountOf) -> (String, Vec<String
     let secret: String = secret.chars().take_while(char::is_ascii_alphanumeric).collect();
     let hidden = [("name", name), ("code", given.as_str())];
     let send = |password: &str, first: &str| {
-        let mut fields = hidden.to_vec().into_iter().map(|(k, v)| (k, v.to_owned())).collect::<Vec<_>>();
+        let mut fields = hidden.iter().copied().map(|(k, v)| (k, v.to_owned())).collect::<Vec<_>>();
         fields.extend([("password", password.to_owned()), ("first", first.to_owned())]);
         fields
     };

@@ -13,6 +13,7 @@ use crate::state::Api;
 /// What any request of an app may say about itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names)] // the parameters' own names
 pub struct Credentials {
     pub client_id: String,
     pub client_secret: String,

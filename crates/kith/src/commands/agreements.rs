@@ -152,10 +152,10 @@ async fn actors(door: &Door, directory: &Directory, who: &str) -> anyhow::Result
         let role = Role::from_code(role)
             .filter(|role| role.is_staff())
             .with_context(|| format!("there is no role of staff {role:?}\nhint: receptionist, gp, pharmacist, …"))?;
-        let posts = directory.posts().filter(|post| {
+        let mut posts = directory.posts().filter(|post| {
             post.role == role.code() && post.organization.as_ref().is_some_and(|o| o.reference == place)
         });
-        if let Some(actor) = posts.filter_map(|post| post.actor("kith agreements explain")).next() {
+        if let Some(actor) = posts.find_map(|post| post.actor("kith agreements explain")) {
             return Ok(vec![actor]);
         }
         return Ok(vec![Actor {

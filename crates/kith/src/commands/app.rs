@@ -15,7 +15,8 @@ pub async fn run(command: AppCommand, config: &Config) -> anyhow::Result<ExitCod
             let jwks = match jwks {
                 None => None,
                 Some(file) => {
-                    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+                    let text =
+                        std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
                     Some(serde_json::from_str(&text).with_context(|| format!("{} is not JSON", file.display()))?)
                 }
             };
@@ -33,7 +34,10 @@ pub async fn run(command: AppCommand, config: &Config) -> anyhow::Result<ExitCod
             }
         }
         AppCommand::Remove { id } => {
-            anyhow::ensure!(door.remove_app(&id).await?, "there is no app {id}\nhint: `kith app list` shows those there are");
+            anyhow::ensure!(
+                door.remove_app(&id).await?,
+                "there is no app {id}\nhint: `kith app list` shows those there are"
+            );
             eprintln!("Removed; its tokens are refused from now on.");
         }
     }

@@ -63,7 +63,11 @@ pub async fn app(door: &Door, demo: Option<&Demo>, config: &Config) -> anyhow::R
         demo: demo.cloned().map(Arc::new),
         sign_in: Arc::new(super::sign_in::ways(door, demo, config).await?),
     };
-    Ok(kith_api::router(door.clone(), kith_api::ApiOptions { base_url: config.public_url.clone(), ..kith_api::ApiOptions::default() }).merge(kith_web::router(state, &site)))
+    Ok(kith_api::router(
+        door.clone(),
+        kith_api::ApiOptions { base_url: config.public_url.clone(), ..kith_api::ApiOptions::default() },
+    )
+    .merge(kith_web::router(state, &site)))
 }
 
 fn background(

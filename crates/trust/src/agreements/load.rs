@@ -266,7 +266,7 @@ impl Agreements {
         let party_uids = party_names.iter().map(|name| uid("Party", name)).collect::<Result<_, _>>()?;
         Ok(Self {
             neighbourhood,
-            agreements,
+            in_force: agreements,
             rules,
             parties,
             party_uids,

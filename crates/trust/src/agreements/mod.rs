@@ -93,7 +93,7 @@ pub struct Agreement {
 /// The agreements in force.
 pub struct Agreements {
     neighbourhood: Neighbourhood,
-    agreements: Vec<Agreement>,
+    in_force: Vec<Agreement>,
     rules: Vec<Rule>,
     parties: HashMap<String, u32>,
     party_uids: Vec<EntityUid>,
@@ -248,7 +248,7 @@ impl Agreements {
 
     /// The agreements in force, in the order they were composed.
     pub fn in_force(&self) -> &[Agreement] {
-        &self.agreements
+        &self.in_force
     }
 
     /// The schema and all rules in force as they are decided on, with the parties, purposes and data of their pages added,

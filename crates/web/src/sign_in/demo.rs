@@ -46,16 +46,16 @@ impl DemoProviders {
         self.people.router().merge(self.staff.router())
     }
 
-    pub(super) fn owns(&self, to: &url::Url) -> bool {
+    pub(super) fn owns(to: &url::Url) -> bool {
         to.as_str().starts_with(ORIGIN)
     }
 
     fn add(&self, people: bool, reference: &str, identity: Identity) {
         let key = identity.key.clone();
         if people {
-            self.people.add(identity)
+            self.people.add(identity);
         } else {
-            self.staff.add(identity)
+            self.staff.add(identity);
         }
         self.chosen.lock().unwrap_or_else(PoisonError::into_inner).insert(reference.to_owned(), key);
     }

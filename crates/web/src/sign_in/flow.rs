@@ -92,7 +92,7 @@ pub(super) async fn send(
     let (to, pending) = begun.map_err(|error| failed(&error))?;
     // The demonstration's own provider is part of this site, under whatever name it is reached by.
     let to = match &state.sign_in.demo {
-        Some(demo) if demo.owns(&to) => format!("{}?{}", to.path(), to.query().unwrap_or_default()),
+        Some(_) if super::demo::DemoProviders::owns(&to) => format!("{}?{}", to.path(), to.query().unwrap_or_default()),
         _ => to.to_string(),
     };
     let mut response = StatusCode::SEE_OTHER.into_response();

@@ -189,8 +189,8 @@ mod tests {
         assert!(map.example.len() >= 6 && map.role.len() >= 13);
         for role in Role::ALL.into_iter().filter(|role| role.is_staff()) {
             let kinds = ["general-practice", "community-pharmacy", "optician", "dental-practice", "community-nursing"];
-            let kinds = kinds.into_iter().chain(["first-contact-physiotherapy", "mental-health", "charity"]);
-            let somewhere = kinds.filter_map(|kind| Some((kind, map.profile_for(role, Some(kind))?))).next();
+            let mut kinds = kinds.into_iter().chain(["first-contact-physiotherapy", "mental-health", "charity"]);
+            let somewhere = kinds.find_map(|kind| Some((kind, map.profile_for(role, Some(kind))?)));
             let (kind, (code, activities)) = somewhere.unwrap_or_else(|| panic!("{} has no rule", role.code()));
             let profile = RoleProfile { role_code: code, activity_codes: activities, ..RoleProfile::default() };
             assert_eq!(map.role_of(&profile, Some(kind)), Some(role), "{} at {kind}", role.code());

@@ -2,6 +2,7 @@
 
 use kith_fhir::Value;
 use kith_fhir::json::{Limits, parse};
+use kith_fhir::system::CS_CATEGORY as CATEGORY;
 use tempfile::TempDir;
 
 use crate::support::{Server, neighbourhood, run};
@@ -232,6 +233,7 @@ async fn victim(address: &str, full: &str, patient: String) -> Ids {
             "Communication",
             format!(
                 r#""status": "completed", "subject": {subject}, "sender": {subject}, "sent": "2026-11-20T10:00:00Z",
+            "category": [{{"coding": [{{"system": "{CATEGORY}", "code": "message"}}]}}],
             "payload": [{{"contentString": "Wainwright writes"}}]"#
             ),
         ),

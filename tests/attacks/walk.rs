@@ -12,7 +12,7 @@ pub fn filled(pattern: &str, ids: &Ids) -> String {
             "{id}" if pattern.starts_with("/team/people/") => &ids.patient,
             "{id}" if pattern.starts_with("/team/work/") || pattern.starts_with("/team/learning/") => &ids.task,
             "{id}" if pattern.contains("/questions/") || pattern.starts_with("/team/emergencies/") => &ids.task,
-            "{finding}" => "1",
+            "{finding}" | "{app}" => "1",
             "{item}" => &ids.document,
             "{kind}" => "DocumentReference",
             "{id}" if pattern.starts_with("/care/requests/") => &ids.request,
@@ -124,8 +124,10 @@ pub async fn every_address() {
         ("the safety officer", Some(&site.safety_officer)),
         ("the privacy officer", Some(&site.privacy_officer)),
     ];
-    let paths = kith_web::router::guarded_paths();
+    let mut paths = kith_web::router::guarded_paths();
     assert!(paths.len() > 60, "{} addresses", paths.len());
+    // What signs the caller out comes last, or nobody would be signed in for the rest.
+    paths.sort_by_key(|path| path.starts_with("/sessions/end"));
     let (mut walked, mut faults) = (0, Vec::new());
     for pattern in paths {
         // Each name in a pattern is known, whether or not it is somebody's.

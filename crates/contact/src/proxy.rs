@@ -227,12 +227,17 @@ fn related_person(new: &NewProxy, name: &str, birth: Option<Date>, today: Date) 
     if let Some(until) = until {
         period["end"] = json!(until.to_string());
     }
+    let mut extensions = vec![build::extension_reference(system::EXT_PROXY_PATIENT, &format!("Patient/{}", new.proxy))];
+    // Chosen by somebody old enough to choose: it does not follow their age, as a child's parent's does.
+    if birth.is_some_and(|birth| age_on(birth, today) >= PARENT_ACTS_UNTIL_AGE) {
+        extensions.push(build::extension_code(system::EXT_PROXY_SCOPE, "own-choice"));
+    }
     json!({
         "resourceType": "RelatedPerson",
         "id": fresh_id(),
         "active": true,
         "patient": { "reference": format!("Patient/{}", new.patient) },
-        "extension": [build::extension_reference(system::EXT_PROXY_PATIENT, &format!("Patient/{}", new.proxy))],
+        "extension": extensions,
         "relationship": [{
             "coding": [{ "system": ROLE_CODE, "code": new.relationship.code() }],
             "text": new.relationship.words(),

@@ -28,8 +28,7 @@ async fn the_safety_case_tells_what_went_wrong_in_a_record() {
     assert!(nobody.contains("Nobody has reported anything."));
     let mut server = Server::demo(data.path());
     let mut person = Browser::new(&server.address);
-    person.get("/sign-in").await.unwrap();
-    person.post("/sign-in", &[("identity", "person:sore-throat")]).await.unwrap();
+    person.sign_in_as(&[("identity", "person:sore-throat")]).await.unwrap();
     person.get("/went-wrong?page=%2Fhelp%2F%7Bpathway%7D&about=sore-throat").await.unwrap();
     let told = [
         ("page", "/help/{pathway}"),

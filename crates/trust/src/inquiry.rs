@@ -139,14 +139,15 @@ impl Access {
 
     /// Answers a question that is the actor's own and open.
     pub async fn answer_inquiry(&self, id: &str, answer: &str) -> Result<Inquiry, Error> {
-        let answer = answer.trim();
-        if answer.is_empty() || answer.chars().count() > LONGEST {
-            return Err(Error::invalid("answer", format!("must have 1 to {LONGEST} characters")));
-        }
+        // Whether there is such a question is told only to whom it was asked, whatever they write.
         let mut inquiry = match self.inquiry(id).await? {
             Some(inquiry) if inquiry.staff == self.actor().reference => inquiry,
             _ => return self.refuse(None, "answer a question", "not a question to this actor", true).await,
         };
+        let answer = answer.trim();
+        if answer.is_empty() || answer.chars().count() > LONGEST {
+            return Err(Error::invalid("answer", format!("must have 1 to {LONGEST} characters")));
+        }
         if inquiry.state == State::Closed {
             return Err(Error::Conflict { what: "the question was closed in the meantime".into() });
         }

@@ -299,7 +299,8 @@ fn proxy_number(related: &Value) -> u8 {
         .any(|coding| coding["code"].as_str().is_some_and(|code| PARENTAL.contains(&code)));
     match scope {
         None | Some("everything") if parental => PARENT,
-        None | Some("everything") => RelationshipKind::Proxy.number(),
+        // A young person's own choice, made from 16 on, is as anybody's.
+        None | Some("everything" | "own-choice") => RelationshipKind::Proxy.number(),
         // Arranging, or a word this version does not know.
         Some(_) => ARRANGER,
     }

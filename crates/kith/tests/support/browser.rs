@@ -127,8 +127,13 @@ impl Browser {
 
     /// Signs in as the person with this NHS number.
     pub async fn sign_in(&mut self, nhs_number: &str) -> Result<(), Gone> {
+        self.sign_in_as(&[("nhs_number", nhs_number)]).await
+    }
+
+    /// Signs in as whoever is chosen on the page.
+    pub async fn sign_in_as(&mut self, chosen: &[(&str, &str)]) -> Result<(), Gone> {
         self.get("/sign-in").await?;
-        self.post("/sign-in", &[("nhs_number", nhs_number)]).await?;
+        self.post("/sign-in", chosen).await?;
         // To the demonstration's provider and back.
         while ["/demo/", "/sign-in/back"].iter().any(|step| self.page.location().starts_with(step)) {
             self.follow().await?;

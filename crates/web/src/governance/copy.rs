@@ -30,6 +30,7 @@ struct View {
 }
 
 pub(super) async fn show(State(_): State<AppState>, me: Me) -> WebResult<Page> {
+    me.prove_first("/record/copy")?;
     Ok(Page::new("governance/copy", &View { acting_for: me.acting_for }))
 }
 
@@ -37,6 +38,8 @@ pub(super) async fn show(State(_): State<AppState>, me: Me) -> WebResult<Page> {
 pub(super) struct Nothing {}
 
 pub(super) async fn give(State(state): State<AppState>, me: Me, _: Checked<Nothing>) -> WebResult<Response> {
+    // The whole record in one file: it is asked for by somebody who has just shown who they are.
+    me.prove_first("/record/copy")?;
     let directory = state.directory.get(&me.access).await?;
     let bytes = copy_of_record(&me.access, &directory, &me.person).await?;
     let headers = [

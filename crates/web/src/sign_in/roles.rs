@@ -187,7 +187,8 @@ mod tests {
     fn national_role_profiles_become_the_roles_their_examples_say() {
         let map = RoleMap::built_in().unwrap();
         assert!(map.example.len() >= 6 && map.role.len() >= 13);
-        for role in Role::ALL.into_iter().filter(|role| role.is_staff()) {
+        // Nobody's national job role is to read statistics alone: analysts have accounts of this site.
+        for role in Role::ALL.into_iter().filter(|role| role.is_staff() && *role != Role::Analyst) {
             let kinds = ["general-practice", "community-pharmacy", "optician", "dental-practice", "community-nursing"];
             let mut kinds = kinds.into_iter().chain(["first-contact-physiotherapy", "mental-health", "charity"]);
             let somewhere = kinds.find_map(|kind| Some((kind, map.profile_for(role, Some(kind))?)));

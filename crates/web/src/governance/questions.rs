@@ -100,7 +100,10 @@ pub(super) async fn close(
     let outcome = match form.outcome.as_str() {
         "explained" => Outcome::Explained,
         "breach" => Outcome::Breach,
-        _ => return Err(WebError::unreadable()),
+        _ => {
+            let known = staff.access.inquiries().await?.iter().any(|inquiry| inquiry.id == id);
+            return Err(if known { WebError::unreadable() } else { WebError::not_found() });
+        }
     };
     let inquiry = staff.access.close_inquiry(&id, outcome).await?;
     Ok(Reply::to("/governance/questions").done(format!("Closed. {} sees how it ended.", inquiry.staff_name)))

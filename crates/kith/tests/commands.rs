@@ -10,7 +10,7 @@ use kith_fhir::{Value, json};
 use rusqlite::Connection;
 use support::{Server, checked, copy_folder, json, kith, lines, neighbourhood, run, stderr, stdout};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["demo"],
     &["serve"],
@@ -25,6 +25,14 @@ const COMMANDS: [&[&str]; 14] = [
     &["content", "check"],
     &["content", "try"],
     &["config"],
+    &["keys"],
+    &["subject-access"],
+    &["retention"],
+    &["app"],
+    &["account"],
+    &["agreements"],
+    &["agreements", "explain"],
+    &["safety"],
 ];
 
 #[test]
